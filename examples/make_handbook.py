@@ -2,7 +2,7 @@
 
 Owns the way from `handbook-sources/*.md` (TOML front matter, then Markdown with tables) to `handbook/`. The HTML,
 Markdown and plain-text documents of the handbook are written by hand and are not touched. The output depends on the
-sources and on the libraries alone: dates inside documents and archives are fixed, so that two runs give identical bytes.
+sources and on the libraries alone: dates inside documents and archives are fixed, so two runs give identical bytes.
 """
 
 import argparse
@@ -20,11 +20,13 @@ import docx
 import openpyxl
 import pptx
 from docx.document import Document as DocxDocument
+from docx.opc.coreprops import CoreProperties
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
+from pptx.parts.coreprops import CorePropertiesPart
 from pptx.slide import Slide
 from pptx.util import Emu, Pt
 from reportlab.lib import colors
@@ -376,7 +378,7 @@ def _number_or_text(cell: str) -> int | float | str:
 # ---- sameness ----
 
 
-def _set_core(properties: docx.opc.coreprops.CoreProperties, title: str) -> None:
+def _set_core(properties: CoreProperties | CorePropertiesPart, title: str) -> None:
     properties.title = title
     properties.author = AUTHOR
     properties.last_modified_by = AUTHOR
