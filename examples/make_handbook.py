@@ -12,7 +12,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -43,7 +43,7 @@ SOURCES = HERE / "handbook-sources"
 HANDBOOK = HERE / "handbook"
 
 AUTHOR = "Orrelwick Dosing Ltd"
-FIXED_DATE = datetime(2025, 5, 15, 9, 0, 0)
+FIXED_DATE = datetime(2025, 5, 15, 9, 0, 0, tzinfo=UTC)
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 CORE_DATE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 
@@ -65,17 +65,23 @@ Runs = tuple[Run, ...]
 
 @dataclass(frozen=True)
 class Heading:
+    """A heading; level 1 is the title, and in slides and sheets level 2 begins a new one."""
+
     level: int
     text: str
 
 
 @dataclass(frozen=True)
 class Paragraph:
+    """A paragraph, its lines already joined."""
+
     runs: Runs
 
 
 @dataclass(frozen=True)
 class ItemList:
+    """A flat list, numbered or with bullets."""
+
     items: tuple[Runs, ...]
     ordered: bool
 
@@ -175,10 +181,7 @@ GUTTER = 20.0
 def render_pdf(source: Source) -> bytes:
     """Lay the document out on A4, in one or two columns, with a running header and footer."""
     width = (A4[0] - 2 * MARGIN - GUTTER * (source.columns - 1)) / source.columns
-    frames = [
-        Frame(MARGIN + i * (width + GUTTER), MARGIN, width, A4[1] - 2 * MARGIN, 0, 0, 0, 0)
-        for i in range(source.columns)
-    ]
+    frames = [Frame(MARGIN + i * (width + GUTTER), MARGIN, width, A4[1] - 2 * MARGIN, 0, 0, 0, 0) for i in range(source.columns)]
 
     def draw_margins(canvas: Canvas, _: BaseDocTemplate) -> None:
         canvas.setFont("Helvetica", 8)
@@ -187,9 +190,7 @@ def render_pdf(source: Source) -> bytes:
         canvas.drawRightString(A4[0] - MARGIN, MARGIN - 26, f"Page {canvas.getPageNumber()}")
 
     buffer = io.BytesIO()
-    template = BaseDocTemplate(
-        buffer, pagesize=A4, title=source.title, author=AUTHOR, invariant=1, pageCompression=0, lang="en-GB"
-    )
+    template = BaseDocTemplate(buffer, pagesize=A4, title=source.title, author=AUTHOR, invariant=1, pageCompression=0, lang="en-GB")
     template.addPageTemplates(PageTemplate(frames=frames, onPage=draw_margins))
     template.build([_flowable(block, width) for block in source.blocks])
     return buffer.getvalue()
