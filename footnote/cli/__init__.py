@@ -1,0 +1,1 @@
+"""The command line, and wiring: the one place where settings become objects."""

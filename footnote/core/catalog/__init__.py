@@ -1,0 +1,1 @@
+"""The catalog: the truth about files, collections, chunks, jobs, releases and turns. Nothing else commits."""

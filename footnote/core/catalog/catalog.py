@@ -1,0 +1,46 @@
+"""The catalog as one object, with a shelf for each concept."""
+
+from footnote.core.catalog.attachments import Attachments
+from footnote.core.catalog.collections import Collections
+from footnote.core.catalog.database import Database
+from footnote.core.catalog.files import Files
+from footnote.core.catalog.jobs import Jobs
+from footnote.core.catalog.releases import Releases
+from footnote.core.catalog.turns import Turns
+from footnote.core.catalog.versions import Versions
+from footnote.core.errors import FootnoteError
+from footnote.core.types import PartHealth
+
+
+class Catalog:
+    """Everything that footnote knows, on one database."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.files = Files(self.database)
+        self.collections = Collections(self.database)
+        self.attachments = Attachments(self.database)
+        self.versions = Versions(self.database)
+        self.jobs = Jobs(self.database)
+        self.releases = Releases(self.database)
+        self.turns = Turns(self.database)
+
+    async def open(self, *, default_principals: tuple[str, ...]) -> None:
+        """Migrate the schema and make sure that the collection ``default`` exists.
+
+        Raises:
+            CatalogUnavailable, StorageUnavailable: the database cannot be used.
+        """
+        await self.database.migrate()
+        await self.collections.ensure_default(principals=default_principals)
+
+    async def health(self) -> PartHealth:
+        """Say whether the database answers."""
+        try:
+            revision = await self.database.revision()
+        except FootnoteError as error:
+            return PartHealth(name="catalog", ready=False, detail=str(error))
+        return PartHealth(name="catalog", ready=True, detail="The catalog answers.", facts={"revision": revision})
+
+    async def close(self) -> None:
+        await self.database.close()

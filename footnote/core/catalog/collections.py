@@ -1,0 +1,248 @@
+"""Collections: who may read them, what is in them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from footnote.core.catalog import schema
+from footnote.core.catalog.database import Database
+from footnote.core.catalog.moment import now
+from footnote.core.catalog.paging import Page, Paging, page_of
+from footnote.core.catalog.records import CollectionRecord, FileCounts
+from footnote.core.catalog.states import api_state
+from footnote.core.catalog.versions import retire_versions_of
+from footnote.core.errors import AccessDenied, InvalidInput, NotFound
+from footnote.core.ids import new_id
+from footnote.core.types import Caller, ChunkingRecipe, JobState
+
+DEFAULT_COLLECTION = "vs_default"
+DEFAULT_COLLECTION_NAME = "default"
+SYSTEM_OWNER = "footnote"
+
+
+class Collections:
+    """Reads and writes collections. One that the caller may not read is not found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ensure_default(self, *, principals: Iterable[str]) -> None:
+        """Create the collection ``default`` where it does not exist; its readers follow the settings."""
+        async with self._database.write() as session:
+            if await session.get(schema.Collection, DEFAULT_COLLECTION) is None:
+                session.add(_row(DEFAULT_COLLECTION, owner=SYSTEM_OWNER, name=DEFAULT_COLLECTION_NAME))
+                await session.flush()
+            await _set_principals(session, DEFAULT_COLLECTION, principals)
+
+    async def create(
+        self,
+        *,
+        caller: Caller,
+        principals: Iterable[str],
+        name: str,
+        description: str | None = None,
+        details: Mapping[str, str] | None = None,
+        chunking: ChunkingRecipe | None = None,
+        expires_after_days: int | None = None,
+    ) -> CollectionRecord:
+        """Create a collection that ``principals`` and its owner may read."""
+        row = _row(
+            new_id("vs"),
+            owner=caller.owner,
+            name=name,
+            description=description,
+            details=details,
+            chunking=chunking,
+            expires_after_days=expires_after_days,
+        )
+        readers = frozenset(principals) | {owner_principal(caller.owner)}
+        async with self._database.write() as session:
+            session.add(row)
+            await session.flush()
+            await _set_principals(session, row.id, readers)
+        return _record(row, readers)
+
+    async def get(self, collection_id: str, *, caller: Caller) -> CollectionRecord:
+        """Return a collection by its id, or the default one by its name.
+
+        Raises:
+            NotFound: there is none, or the caller may not read it.
+        """
+        async with self._database.read() as session:
+            return await _readable(session, collection_id, caller)
+
+    async def readable(self, wanted: Sequence[str] | None, *, caller: Caller) -> tuple[CollectionRecord, ...]:
+        """Return the collections named by id (all that the caller may read where none is named), in the order of their ids.
+
+        Raises:
+            NotFound: one that is named does not exist, or the caller may not read it.
+        """
+        async with self._database.read() as session:
+            if wanted is not None:
+                unique = sorted({DEFAULT_COLLECTION if name == DEFAULT_COLLECTION_NAME else name for name in wanted})
+                return tuple([await _readable(session, name, caller) for name in unique])
+            rows = await session.scalars(_readable_query(caller).order_by(schema.Collection.id))
+            return tuple([_record(row, await _principals(session, row.id)) for row in rows])
+
+    async def list(self, *, caller: Caller, paging: Paging) -> Page[CollectionRecord]:
+        """Return the collections that the caller may read."""
+        async with self._database.read() as session:
+            page = await page_of(session, _readable_query(caller), schema.Collection, paging, lambda row: row)
+            return Page(tuple([_record(row, await _principals(session, row.id)) for row in page.items]), page.has_more)
+
+    async def update(
+        self,
+        collection_id: str,
+        *,
+        caller: Caller,
+        name: str | None = None,
+        details: Mapping[str, str] | None = None,
+        expires_after_days: int | None = None,
+    ) -> CollectionRecord:
+        """Change what is given, leave the rest.
+
+        Raises:
+            NotFound: as in ``get``.
+            AccessDenied: the caller may read it, but does not own it.
+        """
+        async with self._database.write() as session:
+            await require_owned(session, collection_id, caller)
+            row = await session.get_one(schema.Collection, collection_id)
+            row.name = row.name if name is None else name
+            row.details = row.details if details is None else dict(details)
+            row.expires_after_days = row.expires_after_days if expires_after_days is None else expires_after_days
+            return _record(row, await _principals(session, row.id))
+
+    async def delete(self, collection_id: str, *, caller: Caller) -> tuple[str, ...]:
+        """Forget a collection and what is attached to it; return the versions whose points have to leave the index.
+
+        Raises:
+            InvalidInput: the default collection cannot be deleted.
+            NotFound, AccessDenied: as in ``update``.
+        """
+        async with self._database.write() as session:
+            await require_owned(session, collection_id, caller)
+            if collection_id == DEFAULT_COLLECTION:
+                raise InvalidInput("The default collection cannot be deleted.", hint="Delete the files in it instead.")
+            attachments = await session.scalars(select(schema.Attachment.id).where(schema.Attachment.collection_id == collection_id))
+            retired = await retire_versions_of(session, list(attachments))
+            await session.execute(delete(schema.Collection).where(schema.Collection.id == collection_id))
+        return retired
+
+    async def touch(self, collection_ids: Iterable[str]) -> None:
+        """Note that the collections were used."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(schema.Collection).where(schema.Collection.id.in_(list(collection_ids))).values(last_active_at=now())
+            )
+
+    async def counts(self, collection_id: str) -> FileCounts:
+        """Count the attachments of a collection by state; a twin counts with the state of the attachment that stands for it."""
+        async with self._database.read() as session:
+            twin = schema.Attachment.__table__.alias("twin")
+            states = await session.execute(
+                select(schema.Job.state)
+                .select_from(schema.Attachment)
+                .outerjoin(twin, twin.c.id == schema.Attachment.twin_of_id)
+                .join(schema.Job, (schema.Job.id == schema.Attachment.job_id) | (schema.Job.id == twin.c.job_id))
+                .where(schema.Attachment.collection_id == collection_id)
+            )
+            names = [api_state(JobState(state)) for (state,) in states]
+        return FileCounts(**{name: names.count(name) for name in ("in_progress", "completed", "failed", "cancelled")})
+
+    async def usage_bytes(self, collection_id: str) -> int:
+        """Return the bytes of all files in the collection."""
+        async with self._database.read() as session:
+            sizes = await session.scalars(
+                select(schema.File.size_bytes)
+                .join(schema.Attachment, schema.Attachment.file_id == schema.File.id)
+                .where(schema.Attachment.collection_id == collection_id)
+            )
+            return sum(sizes)
+
+
+def owner_principal(owner: str) -> str:
+    """Return the principal that only this owner has."""
+    return f"owner:{owner}"
+
+
+async def require_owned(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:
+    """Return a collection that the caller may change."""
+    collection = await _readable(session, collection_id, caller)
+    if collection.owner not in (caller.owner, SYSTEM_OWNER):
+        raise AccessDenied(f"The collection {collection_id} belongs to somebody else.", hint="Ask its owner, or create one of your own.")
+    return collection
+
+
+async def require_readable(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:
+    """Return a collection that the caller may read."""
+    return await _readable(session, collection_id, caller)
+
+
+def _row(
+    collection_id: str,
+    *,
+    owner: str,
+    name: str,
+    description: str | None = None,
+    details: Mapping[str, str] | None = None,
+    chunking: ChunkingRecipe | None = None,
+    expires_after_days: int | None = None,
+) -> schema.Collection:
+    moment = now()
+    return schema.Collection(
+        id=collection_id,
+        owner=owner,
+        name=name,
+        description=description,
+        details=dict(details or {}),
+        chunking=None if chunking is None else asdict(chunking),
+        embedding_recipe=None,
+        created_at=moment,
+        last_active_at=moment,
+        expires_after_days=expires_after_days,
+    )
+
+
+def _readable_query(caller: Caller):  # noqa: ANN202 - the type is SQLAlchemy's own and says nothing here
+    allowed = select(schema.CollectionPrincipal.collection_id).where(schema.CollectionPrincipal.principal.in_(sorted(caller.principals)))
+    return select(schema.Collection).where(schema.Collection.id.in_(allowed))
+
+
+async def _readable(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:
+    if collection_id == DEFAULT_COLLECTION_NAME:
+        collection_id = DEFAULT_COLLECTION
+    row = await session.get(schema.Collection, collection_id)
+    principals = frozenset[str]() if row is None else await _principals(session, collection_id)
+    if row is None or not principals & caller.principals:
+        raise NotFound(f"There is no collection {collection_id}.", param="vector_store_id")
+    return _record(row, principals)
+
+
+async def _principals(session: AsyncSession, collection_id: str) -> frozenset[str]:
+    found = await session.scalars(
+        select(schema.CollectionPrincipal.principal).where(schema.CollectionPrincipal.collection_id == collection_id)
+    )
+    return frozenset(found)
+
+
+async def _set_principals(session: AsyncSession, collection_id: str, principals: Iterable[str]) -> None:
+    await session.execute(delete(schema.CollectionPrincipal).where(schema.CollectionPrincipal.collection_id == collection_id))
+    session.add_all(schema.CollectionPrincipal(collection_id=collection_id, principal=name) for name in sorted(set(principals)))
+
+
+def _record(row: schema.Collection, principals: frozenset[str]) -> CollectionRecord:
+    return CollectionRecord(
+        id=row.id,
+        owner=row.owner,
+        principals=principals,
+        name=row.name,
+        description=row.description,
+        details=row.details,
+        chunking=None if row.chunking is None else ChunkingRecipe(**row.chunking),
+        created_at=row.created_at,
+        last_active_at=row.last_active_at,
+        expires_after_days=row.expires_after_days,
+    )

@@ -1,0 +1,152 @@
+"""The catalog's database: opening it, migrating it, and the one place where anything is committed."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from footnote.core.errors import CatalogUnavailable, StorageUnavailable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_MS = 30_000
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+class Database:
+    """An engine with two doors: ``read`` sees one consistent state, ``write`` is one transaction that commits when the block ends."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self._is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _create_engine(url, is_sqlite=self._is_sqlite)
+        # SQLite has one writer at a time: waiting for it here costs nothing, inside the database it would poll.
+        self._writer = asyncio.Lock() if self._is_sqlite else None
+
+    async def migrate(self) -> None:
+        """Bring the schema up to the newest revision; running it again changes nothing.
+
+        Raises:
+            CatalogUnavailable: the database does not answer, or was made by a newer footnote.
+            StorageUnavailable: the file cannot be written.
+        """
+        async with _translated(), self._engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+
+    async def revision(self) -> str | None:
+        """Return the revision that the database is at, or None before the first migration."""
+        async with self.read() as session:
+            return await session.scalar(text("SELECT version_num FROM alembic_version"))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncSession]:
+        """Open a session that reads; nothing is written back."""
+        async with _translated(), AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncSession]:
+        """Open a transaction: committed when the block ends, rolled back when it raises."""
+        async with _translated(), _held(self._writer), AsyncSession(self._engine, expire_on_commit=False) as session:
+            await session.connection(execution_options={"footnote_write": True})
+            yield session
+            await session.commit()
+
+    async def checkpoint(self) -> None:
+        """Move SQLite's write-ahead log into the file and empty it; elsewhere nothing."""
+        if self._is_sqlite:
+            async with _translated(), self._engine.connect() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _create_engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
+    if not is_sqlite:
+        return create_async_engine(url, pool_pre_ping=True)
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transaction handling is switched off: it begins too late (SQLAlchemy's documentation on SQLite and pysqlite).
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("footnote_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    _refuse_newer(connection, config)
+    command.upgrade(config, "head")
+
+
+def _refuse_newer(connection: Connection, config: Config) -> None:
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - only needed here, and slow to import
+
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise CatalogUnavailable(
+            f"The catalog is at revision {current}, which this version of footnote does not know.",
+            hint="It was written by a newer version: install that one.",
+        )
+
+
+@asynccontextmanager
+async def _held(lock: asyncio.Lock | None) -> AsyncGenerator[None]:
+    if lock is None:
+        yield
+        return
+    async with lock:
+        yield
+
+
+@asynccontextmanager
+async def _translated() -> AsyncGenerator[None]:
+    """Turn the database's errors into ours; a violated constraint stays what it is, for the caller to explain."""
+    try:
+        yield
+    except OperationalError as error:
+        message = str(error.orig)
+        if any(sign in message for sign in ("disk is full", "readonly", "disk I/O", "unable to open")):
+            raise StorageUnavailable(
+                f"The catalog cannot be written: {message}.", hint="Free disk space or check the data directory's permissions."
+            ) from error
+        raise CatalogUnavailable(f"The catalog does not answer: {message}.", hint="Check that its database runs.") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise CatalogUnavailable("The connection to the catalog was lost.", hint="Check that its database runs.") from error
+        raise
+    except OSError as error:
+        raise CatalogUnavailable(f"The catalog does not answer: {error}.", hint="Check that its database runs.") from error

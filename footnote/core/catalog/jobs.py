@@ -1,0 +1,202 @@
+"""Jobs: who works on what, until when; a late write with an old fencing token is refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from footnote.core.catalog import schema
+from footnote.core.catalog.database import Database
+from footnote.core.catalog.moment import now
+from footnote.core.catalog.records import JobRecord
+from footnote.core.errors import Conflict, NotFound
+from footnote.core.ids import new_id
+from footnote.core.types import JobState, VersionState
+
+INGEST = "ingest"
+FINAL = tuple(state for state in JobState if state.is_final)
+
+
+class LeaseLost(Conflict):
+    """The job belongs to another worker by now, or was cancelled: whoever gets this stops working on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLease:
+    """A worker's right to write for a job."""
+
+    job_id: str
+    worker_id: str
+    fencing_token: int
+
+
+class Jobs:
+    """Reads and writes jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, job_id: str) -> JobRecord:
+        """Return a job.
+
+        Raises:
+            NotFound: there is none.
+        """
+        async with self._database.read() as session:
+            row = await session.get(schema.Job, job_id)
+        if row is None:
+            raise NotFound(f"There is no job {job_id}.")
+        return job_record(row)
+
+    async def claim(self, *, worker_id: str, lease_s: float) -> tuple[JobRecord, JobLease] | None:
+        """Take the oldest job that waits, or whose worker has let its lease run out; None where there is none."""
+        moment = now()
+        waiting = or_(
+            (schema.Job.state == JobState.QUEUED) & or_(schema.Job.not_before.is_(None), schema.Job.not_before <= moment),
+            schema.Job.state.not_in([*FINAL, JobState.QUEUED]) & (schema.Job.lease_until < moment),
+        )
+        query = select(schema.Job).where(waiting).order_by(schema.Job.created_at, schema.Job.id).limit(1).with_for_update(skip_locked=True)
+        async with self._database.write() as session:
+            row = (await session.scalars(query)).first()
+            if row is None:
+                return None
+            row.state, row.attempt, row.started_at = JobState.PARSING, row.attempt + 1, row.started_at or moment
+            row.lease_owner, row.lease_until = worker_id, moment + timedelta(seconds=lease_s)
+            row.fencing_token += 1
+        return job_record(row), JobLease(job_id=row.id, worker_id=worker_id, fencing_token=row.fencing_token)
+
+    async def renew(self, lease: JobLease, *, lease_s: float) -> None:
+        """Prolong a lease.
+
+        Raises:
+            LeaseLost: somebody else has the job, or it was cancelled.
+        """
+        async with self._database.write() as session:
+            row = await require_lease(session, lease)
+            row.lease_until = now() + timedelta(seconds=lease_s)
+
+    async def advance(
+        self, lease: JobLease, state: JobState, *, counts: Mapping[str, int] | None = None, seconds: Mapping[str, float] | None = None
+    ) -> None:
+        """Note where the job has come to, with counts and times added to those noted before.
+
+        Raises:
+            LeaseLost: as in ``renew``.
+        """
+        async with self._database.write() as session:
+            row = await require_lease(session, lease)
+            row.state = state
+            row.counts = {**row.counts, **(counts or {})}
+            row.step_seconds = {**row.step_seconds, **(seconds or {})}
+
+    async def fail(self, lease: JobLease, *, code: str, message: str) -> None:
+        """End a job that cannot be done; its unfinished version is given up.
+
+        Raises:
+            LeaseLost: as in ``renew``.
+        """
+        async with self._database.write() as session:
+            row = await require_lease(session, lease)
+            row.state, row.finished_at, row.error_code, row.error_message = JobState.FAILED, now(), code, message
+            row.lease_owner, row.lease_until = None, None
+            await _give_up_version(session, row)
+
+    async def retry_later(self, lease: JobLease, *, delay_s: float, code: str, message: str) -> None:
+        """Put a job back for another attempt.
+
+        Raises:
+            LeaseLost: as in ``renew``.
+        """
+        async with self._database.write() as session:
+            row = await require_lease(session, lease)
+            row.state, row.error_code, row.error_message = JobState.QUEUED, code, message
+            row.not_before = now() + timedelta(seconds=delay_s)
+            row.lease_owner, row.lease_until = None, None
+
+    async def cancel(self, job_id: str) -> JobRecord:
+        """End a job that is not final; its worker notices at its next write. A final job stays what it is."""
+        async with self._database.write() as session:
+            row = await session.get(schema.Job, job_id, with_for_update=True)
+            if row is None:
+                raise NotFound(f"There is no job {job_id}.")
+            if not JobState(row.state).is_final:
+                row.state, row.finished_at, row.cancel_requested = JobState.CANCELLED, now(), True
+                row.fencing_token += 1
+                await _give_up_version(session, row)
+        return job_record(row)
+
+    async def release_all(self, *, worker_id: str) -> None:
+        """Put back what a worker holds: it is about to stop."""
+        async with self._database.write() as session:
+            await session.execute(
+                update(schema.Job)
+                .where(schema.Job.lease_owner == worker_id, schema.Job.state.not_in(FINAL))
+                .values(state=JobState.QUEUED, lease_owner=None, lease_until=None)
+            )
+
+    async def n_open(self) -> int:
+        """Count the jobs that are not final."""
+        async with self._database.read() as session:
+            return len((await session.scalars(select(schema.Job.id).where(schema.Job.state.not_in(FINAL)))).all())
+
+
+async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
+    """Return the job for writing.
+
+    Raises:
+        LeaseLost: the token is not the newest one, or the job is final.
+    """
+    row = await session.get(schema.Job, lease.job_id, with_for_update=True)
+    if row is None or row.fencing_token != lease.fencing_token or JobState(row.state).is_final:
+        raise LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
+    return row
+
+
+def new_ingest_job(*, attachment_id: str, owner: str) -> schema.Job:
+    """Return the row of a job that waits."""
+    return schema.Job(
+        id=new_id("job"),
+        kind=INGEST,
+        owner=owner,
+        attachment_id=attachment_id,
+        subject={},
+        state=JobState.QUEUED,
+        attempt=0,
+        fencing_token=0,
+        counts={},
+        step_seconds={},
+        cancel_requested=False,
+        created_at=now(),
+    )
+
+
+def job_record(row: schema.Job) -> JobRecord:
+    return JobRecord(
+        id=row.id,
+        kind=row.kind,
+        owner=row.owner,
+        attachment_id=row.attachment_id or "",
+        version_id=row.version_id,
+        state=JobState(row.state),
+        attempt=row.attempt,
+        fencing_token=row.fencing_token,
+        counts=row.counts,
+        step_seconds=row.step_seconds,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+async def _give_up_version(session: AsyncSession, job: schema.Job) -> None:
+    if job.version_id is None:
+        return
+    await session.execute(
+        update(schema.Version)
+        .where(schema.Version.id == job.version_id, schema.Version.state == VersionState.PENDING)
+        .values(state=VersionState.FAILED)
+    )

@@ -1,0 +1,109 @@
+"""What the catalog hands out: frozen records, no rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from footnote.core.types import Attributes, ChunkingRecipe, JobState, VersionState
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that somebody uploaded."""
+
+    id: str
+    owner: str
+    blob_sha256: str
+    filename: str
+    purpose: str
+    media_type: str | None
+    size_bytes: int
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRecord:
+    """A collection; ``principals`` may read it, ``details`` is the caller's own metadata."""
+
+    id: str
+    owner: str
+    principals: frozenset[str]
+    name: str
+    description: str | None
+    details: Mapping[str, str]
+    chunking: ChunkingRecipe | None
+    created_at: datetime
+    last_active_at: datetime
+    expires_after_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """Attachments of a collection by the state that the API shows."""
+
+    in_progress: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.in_progress + self.completed + self.failed + self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it stands. ``counts`` are pages, chunks and the like; ``step_seconds`` the time of each step that is done."""
+
+    id: str
+    kind: str
+    owner: str
+    attachment_id: str
+    version_id: str | None
+    state: JobState
+    attempt: int
+    fencing_token: int
+    counts: Mapping[str, int]
+    step_seconds: Mapping[str, float]
+    error_code: str | None
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRecord:
+    """A file in a collection, with its newest job."""
+
+    id: str
+    collection_id: str
+    file: FileRecord
+    owner: str
+    principals: frozenset[str]
+    attributes: Attributes
+    chunking: ChunkingRecipe | None
+    created_at: datetime
+    job: JobRecord
+    live_version_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """An attachment's content under one recipe."""
+
+    id: str
+    attachment_id: str
+    document_id: str | None
+    content_sha256: str
+    recipe_sha256: str
+    state: VersionState
+    n_chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStates:
+    """A snapshot taken before a search: the versions that it must not see."""
+
+    hidden: frozenset[str]

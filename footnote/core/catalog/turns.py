@@ -1,0 +1,125 @@
+"""Turns: what was asked, what was found, what the model wrote, what was shown, and why."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select
+
+from footnote.core.catalog import schema
+from footnote.core.catalog.database import Database
+from footnote.core.errors import NotFound
+from footnote.core.types import Caller, Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
+
+
+class Turns:
+    """Reads and writes turns. Somebody else's turn is not found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def store(self, turn: Turn) -> None:
+        """Keep a turn with its passages."""
+        async with self._database.write() as session:
+            session.add(_row(turn))
+            await session.flush()
+            session.add_all(_passage_row(turn.id, passage) for passage in turn.passages)
+
+    async def get(self, turn_id: str, *, caller: Caller) -> Turn:
+        """Return a turn.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+        """
+        async with self._database.read() as session:
+            row = await session.get(schema.Turn, turn_id)
+            if row is None or row.owner != caller.owner:
+                raise NotFound(f"There is no turn {turn_id}.", param="turn_id")
+            passages = await session.scalars(
+                select(schema.TurnPassage).where(schema.TurnPassage.turn_id == turn_id).order_by(schema.TurnPassage.n)
+            )
+            return _turn(row, tuple(_passage(passage) for passage in passages))
+
+
+def _row(turn: Turn) -> schema.Turn:
+    return schema.Turn(
+        id=turn.id,
+        owner=turn.owner,
+        principals=sorted(turn.principals),
+        conversation=turn.conversation,
+        release_id=turn.release_id,
+        asked_at=turn.asked_at,
+        question=turn.question,
+        history=[asdict(message) for message in turn.history],
+        query=turn.query,
+        collection_ids=list(turn.collection_ids),
+        prompt=[asdict(message) for message in turn.prompt],
+        draft=turn.draft,
+        shown=turn.shown,
+        changes=list(turn.changes),
+        claims=[asdict(claim) for claim in turn.claims],
+        draft_claims=[asdict(claim) for claim in turn.draft_claims],
+        abstained=turn.abstained,
+        finish_reason=turn.finish_reason,
+        prompt_tokens=turn.usage.prompt_tokens,
+        completion_tokens=turn.usage.completion_tokens,
+        timings_ms=dict(turn.timings_ms),
+        error_code=turn.error_code,
+    )
+
+
+def _turn(row: schema.Turn, passages: tuple[StoredPassage, ...]) -> Turn:
+    return Turn(
+        id=row.id,
+        owner=row.owner,
+        principals=frozenset(row.principals),
+        conversation=row.conversation,
+        release_id=row.release_id,
+        asked_at=row.asked_at,
+        question=row.question,
+        history=tuple(Message(**message) for message in row.history),
+        query=row.query,
+        collection_ids=tuple(row.collection_ids),
+        prompt=tuple(Message(**message) for message in row.prompt),
+        passages=passages,
+        draft=row.draft,
+        shown=row.shown,
+        changes=tuple(row.changes),
+        claims=tuple(_claim(claim) for claim in row.claims),
+        draft_claims=tuple(_draft_claim(claim) for claim in row.draft_claims),
+        abstained=row.abstained,
+        finish_reason=row.finish_reason,
+        usage=TokenUsage(prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens),
+        timings_ms=row.timings_ms,
+        error_code=row.error_code,
+    )
+
+
+def _draft_claim(claim: dict[str, Any]) -> DraftClaim:
+    fields: dict[str, Any] = {**claim, "verdict": Verdict(claim["verdict"])}
+    return DraftClaim(**fields)
+
+
+def _claim(claim: dict[str, Any]) -> Claim:
+    fields: dict[str, Any] = {
+        **claim,
+        "verdict": Verdict(claim["verdict"]),
+        "citations": tuple(Citation(**citation) for citation in claim["citations"]),
+    }
+    return Claim(**fields)
+
+
+def _passage_row(turn_id: str, passage: StoredPassage) -> schema.TurnPassage:
+    return schema.TurnPassage(turn_id=turn_id, **{**asdict(passage), "chunk_ids": list(passage.chunk_ids)})
+
+
+def _passage(row: schema.TurnPassage) -> StoredPassage:
+    return StoredPassage(
+        n=row.n,
+        attachment_id=row.attachment_id,
+        version_id=row.version_id,
+        chunk_ids=tuple(row.chunk_ids),
+        start=row.start,
+        end=row.end,
+        score=row.score,
+        similarity=row.similarity,
+    )

@@ -1,0 +1,302 @@
+"""Documents, versions and chunks: what search may see is decided here, by one write."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from footnote.core.catalog import schema
+from footnote.core.catalog.database import Database
+from footnote.core.catalog.elements import element_from_json, element_to_json
+from footnote.core.catalog.jobs import JobLease, require_lease
+from footnote.core.catalog.moment import now
+from footnote.core.catalog.records import VersionRecord
+from footnote.core.errors import NotFound
+from footnote.core.ids import new_id
+from footnote.core.types import Chunk, Document, JobState, StoredChunk, VersionState
+
+CHUNKS_PER_STATEMENT = 500
+
+
+class Versions:
+    """Reads and writes what was made of files."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- documents ---------------------------------------------------------------------------------------------------------------
+
+    async def find_document(self, *, owner: str, blob_sha256: str, parser: str) -> tuple[str, Document] | None:
+        """Return id and document where this parser has read these bytes for this owner before."""
+        query = select(schema.Document).where(
+            schema.Document.owner == owner, schema.Document.blob_sha256 == blob_sha256, schema.Document.parser == parser
+        )
+        async with self._database.read() as session:
+            row = (await session.scalars(query)).one_or_none()
+        return None if row is None else (row.id, _document(row))
+
+    async def store_document(self, document: Document, *, owner: str, blob_sha256: str, parser: str, lease: JobLease) -> str:
+        """Keep what the parser made, and return its id; a document that is there already stays."""
+        async with self._database.write() as session:
+            await require_lease(session, lease)
+            known = await session.scalar(
+                select(schema.Document.id).where(
+                    schema.Document.owner == owner, schema.Document.blob_sha256 == blob_sha256, schema.Document.parser == parser
+                )
+            )
+            if known is not None:
+                return known
+            row = _document_row(document, owner=owner, blob_sha256=blob_sha256, parser=parser)
+            session.add(row)
+        return row.id
+
+    async def text_of(self, version_id: str) -> str:
+        """Return the text that the version's offsets point into.
+
+        Raises:
+            NotFound: there is no such version, or its document was erased.
+        """
+        query = select(schema.Document.text).join(schema.Version, schema.Version.document_id == schema.Document.id)
+        async with self._database.read() as session:
+            text = await session.scalar(query.where(schema.Version.id == version_id))
+        if text is None:
+            raise NotFound(f"There is no document of version {version_id}.")
+        return text
+
+    async def document_of(self, version_id: str) -> Document:
+        """Return the document of a version, with its elements.
+
+        Raises:
+            NotFound: as in ``text_of``.
+        """
+        query = select(schema.Document).join(schema.Version, schema.Version.document_id == schema.Document.id)
+        async with self._database.read() as session:
+            row = (await session.scalars(query.where(schema.Version.id == version_id))).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no document of version {version_id}.")
+        return _document(row)
+
+    # -- versions ----------------------------------------------------------------------------------------------------------------
+
+    async def begin(
+        self, *, attachment_id: str, document_id: str, content_sha256: str, recipe: dict[str, object], recipe_sha256: str, lease: JobLease
+    ) -> VersionRecord:
+        """Return the job's pending version, made now or by an earlier attempt of the same job with the same recipe."""
+        async with self._database.write() as session:
+            job = await require_lease(session, lease)
+            if job.version_id is not None:
+                row = await session.get(schema.Version, job.version_id)
+                if row is not None and row.recipe_sha256 == recipe_sha256 and row.content_sha256 == content_sha256:
+                    return _record(row)
+            row = schema.Version(
+                id=new_id("ver"),
+                attachment_id=attachment_id,
+                document_id=document_id,
+                content_sha256=content_sha256,
+                recipe=recipe,
+                recipe_sha256=recipe_sha256,
+                state=VersionState.PENDING,
+                created_at=now(),
+                n_chunks=0,
+            )
+            session.add(row)
+            job.version_id = row.id
+        return _record(row)
+
+    async def store_chunks(self, version_id: str, chunks: Sequence[Chunk], *, lease: JobLease) -> None:
+        """Replace the version's chunks."""
+        async with self._database.write() as session:
+            await require_lease(session, lease)
+            await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id == version_id))
+            for first in range(0, len(chunks), CHUNKS_PER_STATEMENT):
+                batch = chunks[first : first + CHUNKS_PER_STATEMENT]
+                await session.execute(insert(schema.Chunk), [_chunk_row(version_id, chunk) for chunk in batch])
+            await session.execute(update(schema.Version).where(schema.Version.id == version_id).values(n_chunks=len(chunks)))
+
+    async def publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
+        """Make a version the live one of its attachment and complete its job, in one write.
+
+        Returns:
+            The versions that it took the place of: their points have to leave the index.
+        """
+        async with self._database.write() as session:
+            job = await require_lease(session, lease)
+            row = await session.get_one(schema.Version, version_id)
+            others = select(schema.Version.id).where(
+                schema.Version.attachment_id == row.attachment_id,
+                schema.Version.id != version_id,
+                schema.Version.state != VersionState.RETIRED,
+            )
+            retired = tuple(await session.scalars(others))
+            await session.execute(
+                update(schema.Version).where(schema.Version.id.in_(retired)).values(state=VersionState.RETIRED, retired_at=now())
+            )
+            row.state, row.live_at, row.n_points = VersionState.LIVE, now(), n_points
+            job.state, job.finished_at = JobState.COMPLETED, now()
+            job.lease_owner, job.lease_until, job.error_code, job.error_message = None, None, None, None
+        return retired
+
+    async def hidden(self) -> frozenset[str]:
+        """Return the versions that a search must not see: all whose points may be in the index and that are not live."""
+        async with self._database.read() as session:
+            return frozenset(await session.scalars(select(schema.Version.id).where(schema.Version.state != VersionState.LIVE)))
+
+    async def abandoned(self) -> tuple[str, ...]:
+        """Return the versions whose points have to leave the index: retired ones, and failed ones that no job goes on with."""
+        async with self._database.read() as session:
+            found = await session.scalars(
+                select(schema.Version.id).where(schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED]))
+            )
+            return tuple(found)
+
+    async def forget(self, version_ids: Sequence[str]) -> None:
+        """Forget versions whose points have left the index, with their chunks; live and pending ones stay."""
+        if not version_ids:
+            return
+        async with self._database.write() as session:
+            await session.execute(
+                delete(schema.Version).where(
+                    schema.Version.id.in_(version_ids), schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED])
+                )
+            )
+
+    # -- chunks ------------------------------------------------------------------------------------------------------------------
+
+    async def chunks_of(self, version_id: str) -> tuple[Chunk, ...]:
+        """Return a version's chunks in the order of the document."""
+        async with self._database.read() as session:
+            rows = await session.scalars(select(schema.Chunk).where(schema.Chunk.version_id == version_id).order_by(schema.Chunk.ordinal))
+            return tuple(_chunk(row) for row in rows)
+
+    async def visible_chunks(self, chunk_ids: Sequence[str], *, hidden: frozenset[str]) -> dict[str, StoredChunk]:
+        """Return those of the chunks that are still to be shown, by id, with what is needed to cite them.
+
+        A chunk is shown when its version is live, or was when the search took its snapshot (``hidden``) and has been replaced since;
+        of an attachment whose versions changed in between, the live one's chunks are shown alone.
+        """
+        if not chunk_ids:
+            return {}
+        query = (
+            select(schema.Chunk, schema.Version.state, schema.Attachment, schema.File.filename)
+            .join(schema.Version, schema.Version.id == schema.Chunk.version_id)
+            .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
+            .join(schema.File, schema.File.id == schema.Attachment.file_id)
+            .where(schema.Chunk.id.in_(chunk_ids), schema.Version.id.not_in(hidden), schema.Version.state != VersionState.PENDING)
+        )
+        async with self._database.read() as session:
+            rows = (await session.execute(query)).tuples().all()
+        with_live = {attachment.id for _, state, attachment, _ in rows if state == VersionState.LIVE}
+        return {
+            chunk.id: _stored_chunk(chunk, attachment, filename)
+            for chunk, state, attachment, filename in rows
+            if state == VersionState.LIVE or attachment.id not in with_live
+        }
+
+    async def neighbours(self, version_id: str, ordinals: Sequence[int]) -> tuple[Chunk, ...]:
+        """Return the version's chunks at these places, in order; places that do not exist are left out."""
+        async with self._database.read() as session:
+            rows = await session.scalars(
+                select(schema.Chunk)
+                .where(schema.Chunk.version_id == version_id, schema.Chunk.ordinal.in_(ordinals))
+                .order_by(schema.Chunk.ordinal)
+            )
+            return tuple(_chunk(row) for row in rows)
+
+
+async def retire_versions_of(session: AsyncSession, attachment_ids: Sequence[str]) -> tuple[str, ...]:
+    """Retire all versions of attachments that are about to go and drop their text; return the versions."""
+    retired = tuple(await session.scalars(select(schema.Version.id).where(schema.Version.attachment_id.in_(attachment_ids))))
+    await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id.in_(retired)))
+    await session.execute(
+        update(schema.Version)
+        .where(schema.Version.id.in_(retired))
+        .values(state=VersionState.RETIRED, retired_at=now(), attachment_id=None)
+    )
+    return retired
+
+
+def _record(row: schema.Version) -> VersionRecord:
+    return VersionRecord(
+        id=row.id,
+        attachment_id=row.attachment_id or "",
+        document_id=row.document_id,
+        content_sha256=row.content_sha256,
+        recipe_sha256=row.recipe_sha256,
+        state=VersionState(row.state),
+        n_chunks=row.n_chunks,
+    )
+
+
+def _document_row(document: Document, *, owner: str, blob_sha256: str, parser: str) -> schema.Document:
+    return schema.Document(
+        id=new_id("doc"),
+        owner=owner,
+        blob_sha256=blob_sha256,
+        parser=parser,
+        text=document.text,
+        elements=[element_to_json(element) for element in document.elements],
+        media_type=document.media_type,
+        title=document.title,
+        language=document.language,
+        n_pages=document.n_pages,
+        notes=list(document.notes),
+        created_at=now(),
+    )
+
+
+def _document(row: schema.Document) -> Document:
+    return Document(
+        text=row.text,
+        elements=tuple(element_from_json(element) for element in row.elements),
+        media_type=row.media_type,
+        title=row.title,
+        n_pages=row.n_pages,
+        language=row.language,
+        notes=tuple(row.notes),
+    )
+
+
+def _chunk_row(version_id: str, chunk: Chunk) -> dict[str, object]:
+    return {
+        "id": chunk.id,
+        "version_id": version_id,
+        "ordinal": chunk.ordinal,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+        "context": chunk.context,
+        "page": chunk.page,
+        "n_tokens": chunk.n_tokens,
+    }
+
+
+def _chunk(row: schema.Chunk) -> Chunk:
+    return Chunk(
+        id=row.id,
+        ordinal=row.ordinal,
+        start=row.start,
+        end=row.end,
+        text=row.text,
+        context=row.context,
+        page=row.page,
+        n_tokens=row.n_tokens,
+    )
+
+
+def _stored_chunk(chunk: schema.Chunk, attachment: schema.Attachment, filename: str) -> StoredChunk:
+    return StoredChunk(
+        id=chunk.id,
+        version_id=chunk.version_id,
+        attachment_id=attachment.id,
+        file_id=attachment.file_id,
+        filename=filename,
+        collection_id=attachment.collection_id,
+        attributes=attachment.attributes,
+        ordinal=chunk.ordinal,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        context=chunk.context,
+        page=chunk.page,
+        n_tokens=chunk.n_tokens,
+    )

@@ -1,0 +1,327 @@
+"""Settings: environment (``FOOTNOTE_…``, ``__`` for nesting), then ``footnote.toml``, then the defaults below.
+
+Each field's description is its documentation: ``docs/settings.md`` is generated from this file and compared by a test. An unknown
+key is an error that names the nearest one.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from footnote.core.errors import InvalidSettings
+from footnote.core.types import EVERYONE
+
+ENVIRONMENT_PREFIX = "FOOTNOTE_"
+SETTINGS_FILE = "footnote.toml"
+_OWN_ENVIRONMENT = ("FOOTNOTE_SETTINGS_FILE", "FOOTNOTE_TEST_")
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ApiKey(Section):
+    """A key that callers present as ``Authorization: Bearer``."""
+
+    key: SecretStr = Field(description="The secret itself, at least 16 characters.", min_length=16)
+    owner: str = Field(description="Who owns what this key creates.", min_length=1)
+    principals: tuple[str, ...] = Field(default=(), description="What this key may read beside what everyone may: names of groups.")
+
+
+class ServerSettings(Section):
+    """The HTTP server."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Anything but loopback needs at least one key.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    base_url: str | None = Field(
+        default=None, description="How people reach the server, for links to sources; by default the request's address."
+    )
+    keys: tuple[ApiKey, ...] = Field(
+        default=(), description="Keys that are accepted. Without any, everybody on this machine is the owner `local`."
+    )
+    max_upload_bytes: PositiveInt = Field(default=512 * 1024 * 1024, description="The largest file that is accepted.")
+    max_question_chars: PositiveInt = Field(default=20_000, description="The longest message that is accepted.")
+    max_concurrent_answers: PositiveInt = Field(default=16, description="Answers written at the same time; more get status 429.")
+
+
+class CatalogSettings(Section):
+    """The catalog: files, chunks, turns, releases, jobs."""
+
+    url: str | None = Field(default=None, description="SQLAlchemy URL (`postgresql+asyncpg://…`); by default SQLite in the data directory.")
+
+
+class IndexSettings(Section):
+    """The index."""
+
+    kind: Literal["edge", "qdrant"] = Field(
+        default="edge", description="`edge`: Qdrant's engine in this process, in the data directory. `qdrant`: a Qdrant server."
+    )
+    url: str | None = Field(default=None, description="Address of the Qdrant server, such as `http://qdrant:6333`.")
+    grpc_port: int = Field(default=6334, description="Its gRPC port.")
+    api_key: SecretStr | None = Field(default=None, description="Its key.")
+    timeout_s: PositiveFloat = Field(default=10.0, description="How long one call may take.")
+    hnsw_ef: PositiveInt = Field(default=256, description="Breadth of the graph search: more finds more and takes longer.")
+    optimize_after_points: PositiveInt = Field(
+        default=5_000, description="Edge only: build the graph when so many points have been written since it was last built."
+    )
+
+
+class EmbedderSettings(Section):
+    """The embedder."""
+
+    kind: Literal["sentence-transformers", "openai"] = Field(
+        default="sentence-transformers",
+        description="`sentence-transformers`: in this process. `openai`: any server with `/v1/embeddings`.",
+    )
+    model: str | None = Field(
+        default=None,
+        description="Folder or hub name of the model, or its name at the server; by default the bundled all-MiniLM-L6-v2.",
+    )
+    device: str = Field(default="auto", description="`auto`, `cpu`, `cuda`, `cuda:1`, `mps`.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="`auto` takes bfloat16 where the hardware computes in it, else float32."
+    )
+    batch_tokens: PositiveInt = Field(default=4_096, description="Tokens of one batch, padding included.")
+    max_tokens: int | None = Field(default=None, gt=0, description="The model's window, where it should be smaller than the model says.")
+    query_prefix: str = Field(default="", description="Put before a query, for models that were trained with one.")
+    document_prefix: str = Field(default="", description="Put before a chunk, for models that were trained with one.")
+    base_url: str | None = Field(default=None, description="`openai` only: the server's address, ending in `/v1`.")
+    api_key: SecretStr | None = Field(default=None, description="`openai` only: its key.")
+    tokenizer: str | None = Field(
+        default=None, description="`openai` only: folder or hub name of the model's tokenizer, which counts tokens exactly."
+    )
+    timeout_s: PositiveFloat = Field(default=30.0, description="`openai` only: how long one call may take.")
+
+
+class ChunkingSettings(Section):
+    """How documents are cut, where a collection does not say it itself."""
+
+    max_tokens: int | None = Field(default=None, gt=0, description="Tokens of a chunk with its context; by default the embedder's window.")
+    overlap_tokens: int = Field(default=0, ge=0, description="Tokens that neighbouring chunks share.")
+
+
+class RetrievalSettings(Section):
+    """Search, and what becomes a passage."""
+
+    n_candidates: PositiveInt = Field(default=50, description="Points that the dense and the BM25 list give to the fusion, each.")
+    n_hits: PositiveInt = Field(default=12, description="Hits that become passages at most.")
+    budget_tokens: PositiveInt = Field(default=1_200, description="Tokens that all passages of a prompt may have together.")
+    min_similarity: float = Field(
+        default=0.3,
+        ge=-1,
+        le=1,
+        description="Abstain where no hit has this cosine with the query. Chosen for 5 % false abstentions, see docs/abstention.md.",
+    )
+    near_duplicate_overlap: Share = Field(default=0.8, description="A hit whose words overlap so much with a better one is dropped.")
+    join_neighbours: bool = Field(default=True, description="Join hits that follow each other in a document into one passage.")
+
+
+class GeneratorSettings(Section):
+    """The model that writes drafts."""
+
+    kind: Literal["local", "openai", "extractive"] = Field(
+        default="local",
+        description="`local`: SmolLM2-135M or another model in this process. `openai`: vLLM or any compatible server. "
+        "`extractive`: quotes only, no model.",
+    )
+    model: str | None = Field(
+        default=None, description="`local`: a model folder, by default the bundled SmolLM2. `openai`: the model's name at the server."
+    )
+    adapter: str | None = Field(default=None, description="A PEFT adapter: a folder for `local`, a name known to the server for `openai`.")
+    base_url: str | None = Field(default=None, description="`openai` only: the server's address, ending in `/v1`.")
+    api_key: SecretStr | None = Field(default=None, description="`openai` only: its key.")
+    connect_timeout_s: PositiveFloat = Field(default=5.0, description="`openai` only: how long connecting may take.")
+    first_token_timeout_s: PositiveFloat = Field(default=60.0, description="How long the first piece of text may take.")
+    next_token_timeout_s: PositiveFloat = Field(default=30.0, description="How long each further piece may take.")
+    n_retries: int = Field(default=2, ge=0, description="`openai` only: tries after the first one, before the first piece of text.")
+    context_tokens: int | None = Field(default=None, gt=0, description="Tokens of prompt and answer, where less than the model's own.")
+    max_tokens: PositiveInt = Field(default=300, description="Tokens of an answer at most.")
+    temperature: float = Field(default=0.0, ge=0, le=2, description="0 always takes the likeliest token.")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="Draw from the likeliest tokens that together have this probability.")
+    device: str = Field(default="auto", description="`local` only: `auto`, `cpu`, `cuda`.")
+
+
+class AnsweringSettings(Section):
+    """How an answer is made and checked."""
+
+    policy: Literal["auto", "flag", "quote"] = Field(
+        default="auto",
+        description="`flag`: text goes out at once, verdicts follow. `quote`: a claim waits for its verdict, an unsupported one gives way to "
+        "the nearest quote. `auto`: `quote` for the bundled local model, else `flag`.",
+    )
+    judge: Literal["local", "none"] = Field(
+        default="local", description="`local` checks each claim with the embedder; `none` checks nothing."
+    )
+    support_threshold: float | None = Field(
+        default=None, ge=0, le=1, description="A claim is supported from this score on; by default the judge's own, see docs/judge.md."
+    )
+
+
+class IngestionSettings(Section):
+    """Reading documents."""
+
+    max_pages: PositiveInt = Field(default=5_000, description="Pages of a document at most.")
+    max_text_chars: PositiveInt = Field(default=20_000_000, description="Code points of a document's text at most.")
+    max_expanded_bytes: PositiveInt = Field(
+        default=1024 * 1024 * 1024, description="What an archive-like file (DOCX, XLSX …) may unpack to at most."
+    )
+    parse_timeout_s: PositiveFloat = Field(default=600.0, description="How long parsing one document may take.")
+    n_parsers: PositiveInt = Field(default=1, description="Documents parsed at the same time.")
+    embed_batch_chunks: PositiveInt = Field(default=128, description="Chunks that are embedded and written together, across documents.")
+    max_attempts: PositiveInt = Field(default=4, description="Tries for a document where the failure may pass.")
+    lease_s: PositiveFloat = Field(
+        default=60.0, description="A job whose worker has not renewed its lease for so long is handed to another."
+    )
+
+
+class TelemetrySettings(Section):
+    """Logs, metrics and traces. Text of documents and questions is in none of them unless `log_text` says so."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least severe lines that are written.")
+    log_format: Literal["auto", "console", "json"] = Field(default="auto", description="`auto`: `console` on a terminal, else `json`.")
+    log_text: bool = Field(default=False, description="Let texts of questions, answers and documents into logs and traces.")
+    otlp_endpoint: str | None = Field(default=None, description="Where OpenTelemetry spans go (OTLP over HTTP); needs the extra `tracing`.")
+    service_name: str = Field(default="footnote", description="The name under which spans arrive.")
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Field(default=Path("data"), description="Everything that footnote keeps on this machine. Only one server may own it.")
+    default_principals: tuple[str, ...] = Field(default=(EVERYONE,), description="Who may read a collection that does not say it itself.")
+    server: ServerSettings = ServerSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    index: IndexSettings = IndexSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    answering: AnsweringSettings = AnsweringSettings()
+    ingestion: IngestionSettings = IngestionSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        for name, section, needs in (
+            ("index", self.index, self.index.kind == "qdrant" and not self.index.url),
+            ("embedder", self.embedder, self.embedder.kind == "openai" and not (self.embedder.base_url and self.embedder.model)),
+            ("generator", self.generator, self.generator.kind == "openai" and not (self.generator.base_url and self.generator.model)),
+        ):
+            if needs:
+                missing = f"{name}.url" if name == "index" else f"{name}.base_url and {name}.model"
+                raise ValueError(f"{name}.kind is `{section.kind}`, which needs {missing}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """Reads footnote.toml, from ``FOOTNOTE_SETTINGS_FILE`` or the working directory."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        named = os.environ.get("FOOTNOTE_SETTINGS_FILE")
+        path = Path(named or SETTINGS_FILE)
+        if not path.is_file():
+            if named:
+                raise InvalidSettings(f"There is no settings file {path}.", param="FOOTNOTE_SETTINGS_FILE")
+            return {}
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidSettings(f"{path} is not valid TOML: {error}.") from error
+
+
+def load_settings(overrides: Mapping[str, object] | None = None, *, environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this process.
+
+    Args:
+        overrides: values from the command line, nested like the settings, before everything else.
+        environment: what to check for unknown ``FOOTNOTE_…`` names; by default the process's own environment.
+
+    Raises:
+        InvalidSettings: a key is unknown (the nearest one is named) or a value does not fit.
+    """
+    _refuse_unknown_environment(os.environ if environment is None else environment)
+    try:
+        return Settings(**dict(overrides or {}))  # pyright: ignore[reportArgumentType]
+    except ValidationError as error:
+        raise InvalidSettings(_explain(error)) from error
+
+
+def setting_names() -> Iterator[str]:
+    """Yield every setting's dotted name, in the order of the classes."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            yield from (f"{name}.{inner}" for inner in section.model_fields)
+        else:
+            yield name
+
+
+def environment_name(setting: str) -> str:
+    """Return the environment variable of a setting: ``server.port`` is ``FOOTNOTE_SERVER__PORT``."""
+    return ENVIRONMENT_PREFIX + setting.replace(".", "__").upper()
+
+
+def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
+    known = {environment_name(name) for name in setting_names()} | {environment_name(name) for name in Settings.model_fields}
+    for name in sorted(environment):
+        if not name.upper().startswith(ENVIRONMENT_PREFIX) or name.startswith(_OWN_ENVIRONMENT):
+            continue
+        if name.upper() not in known:
+            raise InvalidSettings(f"There is no setting {name}.{_nearest(name.upper(), known)}", param=name)
+
+
+def _explain(error: ValidationError) -> str:
+    return " ".join(_explain_one(dict(detail)) for detail in error.errors(include_url=False, include_input=False))
+
+
+def _explain_one(detail: dict[str, Any]) -> str:
+    name = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"There is no setting {name}.{_nearest(name, set(setting_names()) | set(Settings.model_fields))}"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}." if name else f"{message}."
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f" Did you mean {nearest[0]}?" if nearest else " docs/settings.md lists them all."
+
+
+def choices(annotation: object) -> tuple[str, ...]:
+    """Return the words that a ``Literal`` setting may take, for its documentation."""
+    return tuple(str(choice) for choice in get_args(annotation)) if getattr(annotation, "__origin__", None) is Literal else ()

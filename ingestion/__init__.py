@@ -1,0 +1,1 @@
+"""Ingestion: parse, clean, chunk, embed, write. It meets serving in the catalog and the index alone."""

@@ -1,0 +1,1 @@
+"""Serving: answering (retrieve, prompt, generate, cite, verify), releases, and the HTTP API."""
