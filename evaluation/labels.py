@@ -1,0 +1,72 @@
+"""Scores from labels alone: no judge, no model. Each is 0 or 1 for one case, or None where the case says nothing about it."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evaluation.cases import Case, GoldPassage
+
+_MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
+_THOUSANDS = re.compile(r"(?<=\d)[,\u00a0\u202f' ](?=\d{3}(?!\d))")
+_CELL_BORDER = re.compile(r"\s*\|\s*")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSpan:
+    """What an answer cites: a document's name and the text of the passage or span that the citation points to."""
+
+    document: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScores:
+    """What the labels say about one answer.
+
+    ``answer_found`` and ``gold_cited`` are None for unanswerable cases; ``right_abstention`` holds for all: an unanswerable question
+    was declined, an answerable one was not.
+    """
+
+    answer_found: int | None
+    gold_cited: int | None
+    gold_retrieved: int | None
+    right_abstention: int
+
+
+def score(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan], retrieved: Sequence[CitedSpan]) -> LabelScores:
+    """Score one answer against its case's labels."""
+    right_abstention = int(abstained != case.answerable)
+    if not case.answerable:
+        return LabelScores(answer_found=None, gold_cited=None, gold_retrieved=None, right_abstention=right_abstention)
+    return LabelScores(
+        answer_found=int(not abstained and answer_found(text, case.answers)),
+        gold_cited=int(not abstained and any(holds_gold(span, gold) for span in cited for gold in case.gold)),
+        gold_retrieved=int(any(holds_gold(span, gold) for span in retrieved for gold in case.gold)),
+        right_abstention=right_abstention,
+    )
+
+
+def answer_found(text: str, answers: Sequence[str]) -> bool:
+    """Say whether a text holds one of the answers as whole words, footnote markers, case, thousands separators and spacing aside."""
+    haystack = normalised(_MARKER.sub("", text))
+    return any(_holds_words(haystack, normalised(answer)) for answer in answers)
+
+
+def holds_gold(span: CitedSpan, gold: GoldPassage) -> bool:
+    """Say whether a cited text is of the gold document and holds the gold quote, or is a part of it of at least five words."""
+    if span.document != gold.document:
+        return False
+    cited, quote = normalised(span.text), normalised(gold.quote)
+    return quote in cited or (len(cited.split()) >= 5 and cited in quote)
+
+
+def normalised(text: str) -> str:
+    """Return a text in one spelling: NFKC, lower case, no thousands separators, table borders and white space as one space."""
+    plain = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _SPACE.sub(" ", _CELL_BORDER.sub(" ", plain)).strip()
+
+
+def _holds_words(haystack: str, needle: str) -> bool:
+    return bool(needle) and re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", haystack) is not None
