@@ -27,6 +27,16 @@ sys.stdin.read()
 directory.release()
 """
 
+LOOKING = """
+import sys
+from pathlib import Path
+from footnote.core.data_directory import find_running_server
+
+print("looks", flush=True)
+while True:
+    find_running_server(Path(sys.argv[1]))
+"""
+
 
 @pytest.fixture
 def start(tmp_path: Path):
@@ -83,9 +93,8 @@ def test_a_second_process_is_told_who_owns_the_directory(tmp_path: Path, start):
 
 
 def test_a_second_owner_in_the_same_process_is_refused_too(tmp_path: Path):
-    with DataDirectory(tmp_path).owned():
-        with pytest.raises(DataDirectoryInUse, match=f"process {os.getpid()} "):
-            DataDirectory(tmp_path).acquire()
+    with DataDirectory(tmp_path).owned(), pytest.raises(DataDirectoryInUse, match=f"process {os.getpid()} "):
+        DataDirectory(tmp_path).acquire()
     DataDirectory(tmp_path).acquire()
 
 
@@ -141,18 +150,7 @@ def test_each_server_has_a_key_of_its_own(tmp_path: Path):
 
 def test_looking_for_a_server_does_not_keep_one_from_starting(tmp_path: Path):
     DataDirectory(tmp_path).create()
-    looking = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys; from pathlib import Path; from footnote.core.data_directory import find_running_server\n"
-            "print('looks', flush=True)\n"
-            "while True: find_running_server(Path(sys.argv[1]))",
-            str(tmp_path),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    looking = subprocess.Popen([sys.executable, "-c", LOOKING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     try:
         assert looking.stdout.readline() == "looks\n"
         for _ in range(50):
