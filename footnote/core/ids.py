@@ -29,6 +29,7 @@ Prefix = Literal[
 ]
 
 _POINT_NAMESPACE = uuid.UUID("6f1d0c1e-5d0b-5c8e-9d53-0c7a6b1f9b2e")
+_CHUNK_NAMESPACE = uuid.UUID("0b9d7c52-7a1e-5f43-8c66-3f2e9d04a7b1")
 
 
 def new_id(prefix: Prefix) -> str:
@@ -43,3 +44,8 @@ def new_id(prefix: Prefix) -> str:
 def point_id(*, version_id: str, chunk_id: str, window: int) -> str:
     """Return the id of a point in the index: UUIDv5 of (version, chunk, window), so that writing it again changes nothing."""
     return str(uuid.uuid5(_POINT_NAMESPACE, f"{version_id}/{chunk_id}/{window}"))
+
+
+def chunk_id(*, version_id: str, ordinal: int) -> str:
+    """Return the id of a chunk: UUIDv5 of (version, ordinal), so that chunking a version again gives the same ids."""
+    return f"chunk_{uuid.uuid5(_CHUNK_NAMESPACE, f'{version_id}/{ordinal}').hex}"

@@ -8,11 +8,12 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from footnote.core.errors import InvalidSettings
 from footnote.core.types import EVERYONE
@@ -118,11 +119,12 @@ class RetrievalSettings(Section):
     n_candidates: PositiveInt = Field(default=50, description="Points that the dense and the BM25 list give to the fusion, each.")
     n_hits: PositiveInt = Field(default=12, description="Hits that become passages at most.")
     budget_tokens: PositiveInt = Field(default=1_200, description="Tokens that all passages of a prompt may have together.")
-    min_similarity: float = Field(
-        default=0.3,
+    min_evidence: float = Field(
+        default=0.52,
         ge=-1,
-        le=1,
-        description="Abstain where no hit has this cosine with the query. Chosen for 5 % false abstentions, see docs/abstention.md.",
+        le=2,
+        description="Abstain where no hit has this much evidence: its cosine with the query, and 0.3 times the share of the query's words "
+        "that it has. Chosen for 5 % false abstentions, see docs/abstention.md.",
     )
     near_duplicate_overlap: Share = Field(default=0.8, description="A hit whose words overlap so much with a better one is dropped.")
     join_neighbours: bool = Field(default=True, description="Join hits that follow each other in a document into one passage.")
@@ -158,7 +160,7 @@ class AnsweringSettings(Section):
 
     policy: Literal["auto", "flag", "quote"] = Field(
         default="auto",
-        description="`flag`: text goes out at once, verdicts follow. `quote`: a claim waits for its verdict, an unsupported one gives way to "
+        description="`flag`: text goes out at once, verdicts follow. `quote`: a claim waits for its verdict, an unsupported one yields to "
         "the nearest quote. `auto`: `quote` for the bundled local model, else `flag`.",
     )
     judge: Literal["local", "none"] = Field(
@@ -231,6 +233,8 @@ class Settings(BaseSettings):
             if needs:
                 missing = f"{name}.url" if name == "index" else f"{name}.base_url and {name}.model"
                 raise ValueError(f"{name}.kind is `{section.kind}`, which needs {missing}")
+        if not self.server.keys and not _is_loopback(self.server.host):
+            raise ValueError(f"server.host is `{self.server.host}`, which other machines may reach: that needs at least one of server.keys")
         return self
 
     @classmethod
@@ -278,7 +282,10 @@ def load_settings(overrides: Mapping[str, object] | None = None, *, environment:
     try:
         return Settings(**dict(overrides or {}))  # pyright: ignore[reportArgumentType]
     except ValidationError as error:
-        raise InvalidSettings(_explain(error)) from error
+        # Without its cause: that quotes what was given, and so perhaps a key.
+        raise InvalidSettings(_explain(error)) from None
+    except SettingsError as error:
+        raise InvalidSettings(f"{error}: a list or a table is written as JSON in the environment.") from None
 
 
 def setting_names() -> Iterator[str]:
@@ -294,6 +301,13 @@ def setting_names() -> Iterator[str]:
 def environment_name(setting: str) -> str:
     """Return the environment variable of a setting: ``server.port`` is ``FOOTNOTE_SERVER__PORT``."""
     return ENVIRONMENT_PREFIX + setting.replace(".", "__").upper()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:

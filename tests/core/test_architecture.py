@@ -1,0 +1,70 @@
+"""What holds for the whole tree of sources, read from the sources."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("footnote", "ingestion", "retrieval", "serving", "evaluation", "tuning")
+DATABASE = Path("footnote/core/catalog/database.py")
+HEAVY = (
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "unstructured",
+    "llama_index",
+    "qdrant_edge",
+    "qdrant_client",
+    "fastapi",
+    "openai",
+)
+
+
+def sources() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def commits_in(path: Path) -> Iterator[int]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr == "commit":
+            yield node.lineno
+
+
+def test_only_the_catalogs_database_commits():
+    committing = {path.relative_to(ROOT) for path in sources() if any(commits_in(path))}
+    assert committing == {DATABASE}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_owns(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not tree.body or ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "footnote.core.settings, footnote.core.catalog.catalog",
+        "footnote.core.blobs, footnote.core.data_directory, footnote.core.telemetry",
+        "retrieval.index.port, retrieval.embedder.port, serving.generator.port, serving.judge.port",
+    ],
+)
+def test_the_ground_and_the_ports_import_nothing_heavy(modules: str):
+    script = f"import sys, {modules}\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_a_room_changes_nothing_in_the_process():
+    """No handler is set up, no thread started, no file written by an import."""
+    script = (
+        "import logging, threading\n"
+        "import footnote.core.settings, footnote.core.catalog.catalog, footnote.core.telemetry, footnote.core.data_directory\n"
+        "print(logging.getLogger().handlers, threading.active_count())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[] 1"
