@@ -1,0 +1,85 @@
+"""Which sections share a chunk: a heading goes with what follows it, and tiny sections go together where nothing higher begins between."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from footnote.core.types import Document, Element
+from ingestion.chunking.sections import PATH_SEPARATOR, Section, common_path
+from ingestion.chunking.tokens import Tokens
+
+TINY_SHARE = 0.25
+"""A section or a paragraph below this share of a chunk's size is joined to what is beside it, where that fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sections that are chunked together, and the headings that apply to all of their text."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def elements(self) -> tuple[Element, ...]:
+        return tuple(element for section in self.sections for element in section.elements)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        with_body = [section.path for section in self.sections if section.has_body]
+        return common_path(with_body) if with_body else self.sections[-1].path
+
+    @property
+    def has_body(self) -> bool:
+        return any(section.has_body for section in self.sections)
+
+    @property
+    def level(self) -> int:
+        return min(section.level for section in self.sections)
+
+    @property
+    def start(self) -> int:
+        return self.sections[0].start
+
+    @property
+    def end(self) -> int:
+        return self.sections[-1].end
+
+    def with_section(self, section: Section) -> "Group":
+        return Group((*self.sections, section))
+
+
+def grouped(document: Document, sections: Sequence[Section], *, size: int, tokens: Tokens) -> list[Group]:
+    """Return the sections in order, in groups.
+
+    A heading without a body is joined to the next section unless that one stands higher; then to the one before, where they fit into
+    one chunk. A tiny section is joined to the next one when that does not stand higher and both fit into one chunk.
+    """
+
+    def fits(group: Group) -> bool:
+        return tokens.within(document.text[group.start : group.end], size - tokens.cost(PATH_SEPARATOR.join(group.path)) - 1)
+
+    def is_tiny(group: Group) -> bool:
+        return tokens.within(document.text[group.start : group.end], int(TINY_SHARE * size))
+
+    groups: list[Group] = []
+    for section in sections:
+        if groups and _may_join(groups[-1], section):
+            joined = groups[-1].with_section(section)
+            if not groups[-1].has_body or (is_tiny(groups[-1]) and fits(joined)):
+                groups[-1] = joined
+                continue
+        if len(groups) >= 2 and not groups[-1].has_body:
+            _join_to_previous(groups, fits)
+        groups.append(Group((section,)))
+    if len(groups) >= 2 and not groups[-1].has_body:
+        _join_to_previous(groups, fits)
+    return groups
+
+
+def _may_join(group: Group, section: Section) -> bool:
+    """Whether a section does not stand higher than the group before it."""
+    return section.level >= group.level
+
+
+def _join_to_previous(groups: list[Group], fits: Callable[[Group], bool]) -> None:
+    joined = Group((*groups[-2].sections, *groups[-1].sections))
+    if fits(joined):
+        groups[-2:] = [joined]

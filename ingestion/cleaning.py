@@ -1,0 +1,164 @@
+"""Cleaning: a parsed document without what only its file format put there. Offsets are made anew, so that they hold.
+
+Repaired are broken encodings (by ftfy), words broken at a line's end, control characters, whitespace and dot leaders; left out are lines
+that run through the slides of a presentation (the PDF parser does this for pages, where it knows positions). The language is noted.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import ftfy
+import langdetect
+from langdetect.lang_detect_exception import LangDetectException
+
+from footnote.core.errors import UnreadableDocument
+from footnote.core.types import Document, Element, ElementKind
+from ingestion.elements import DocumentBuilder
+from ingestion.hyphenation import vocabulary
+from ingestion.media_type import MediaType
+
+_DROPPED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]")
+"""Controls, invisible characters without a meaning, lone surrogates. Joiners stay: Persian and emoji need them."""
+
+_LINE_BREAK = re.compile(r"\r\n?|[\x0c\x85\u2028\u2029]")
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_DOT_LEADER = re.compile(r"(?: ?[.·…_]){6,}")
+_BROKEN_WORD = re.compile(r"([^\W\d_]{2,})[-\u2010] ([^\W\d_]{2,})")
+_DIGITS = re.compile(r"\d+")
+
+_MAX_RUNNING_CHARS = 100
+_MIN_RUNNING_PAGES = 3
+_MIN_RUNNING_SHARE = 0.6
+_LANGUAGE_SAMPLE_CHARS = 5_000
+_MIN_LANGUAGE_SAMPLE_CHARS = 40
+_MIN_LANGUAGE_PROBABILITY = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    element: Element
+    text: str
+
+
+def clean(document: Document) -> Document:
+    """Return the document repaired, with notes about what was done.
+
+    Raises:
+        UnreadableDocument: nothing legible is left.
+    """
+    pieces = [_Piece(element, document.text[element.start : element.end]) for element in document.elements]
+    notes = list(document.notes)
+
+    mended = [_Piece(piece.element, repair_encoding(piece.text)) for piece in pieces]
+    n_mended = sum(1 for before, after in zip(pieces, mended, strict=True) if before.text != after.text)
+    if n_mended:
+        notes.append(f"Broken encoding was repaired in {n_mended} passages.")
+
+    kept = _without_running_lines(mended, document=document)
+    if len(kept) < len(mended):
+        notes.append(f"Lines that come again on most pages were left out: {len(mended) - len(kept)}.")
+
+    words = vocabulary(piece.text for piece in kept)
+    builder = DocumentBuilder(max_text_chars=2 * len(document.text) + 1)
+    for piece in kept:
+        builder.add_like(_cleaned_caption(piece.element), _cleaned(piece, words=words))
+    if builder.is_empty:
+        raise UnreadableDocument("There is no legible text in the file.", hint="It holds only control characters or pictures.")
+    title = normalise(repair_encoding(document.title)) if document.title else None
+    return builder.build(
+        media_type=document.media_type,
+        title=title or None,
+        n_pages=document.n_pages,
+        language=document.language or language_of(piece.text for piece in kept),
+        notes=tuple(notes),
+    )
+
+
+def _cleaned(piece: _Piece, *, words: frozenset[str]) -> str:
+    if piece.element.kind is ElementKind.CODE:
+        return _DROPPED.sub("", _LINE_BREAK.sub("\n", piece.text)).strip("\n")
+    text = normalise(piece.text)
+    return text if piece.element.kind is ElementKind.TABLE else join_broken_words(text, words=words)
+
+
+def _cleaned_caption(element: Element) -> Element:
+    if element.caption is None:
+        return element
+    return Element(
+        kind=element.kind,
+        start=0,
+        end=0,
+        page=element.page,
+        box=element.box,
+        level=element.level,
+        n_header_rows=element.n_header_rows,
+        caption=normalise(repair_encoding(element.caption)) or None,
+    )
+
+
+def repair_encoding(text: str) -> str:
+    """Return text whose UTF-8 had been read as another encoding (``Ã©`` for ``é``) as it was meant; other text unchanged."""
+    return text if text.isascii() else ftfy.fix_encoding(text)
+
+
+def normalise(text: str) -> str:
+    """Return text without control characters, with single spaces, no spaces at line ends, and dot leaders as one ellipsis.
+
+    Lines stay lines, as a table's rows are lines.
+    """
+    lines = _SPACES.sub(" ", _DROPPED.sub("", _LINE_BREAK.sub("\n", text))).split("\n")
+    joined = "\n".join(_DOT_LEADER.sub(" …", line).strip() for line in lines)
+    return _BLANK_LINES.sub("\n\n", joined).strip()
+
+
+def join_broken_words(text: str, *, words: frozenset[str]) -> str:
+    """Put words together that a line end broke (``pay- ment``), where the document also has the word unbroken.
+
+    ``pre- and post-war`` is no broken word: ``preand`` stands nowhere.
+    """
+
+    def join(match: re.Match[str]) -> str:
+        first, second = match.groups()
+        if not second[0].islower() or (first + second).lower() not in words:
+            return match.group()
+        return first + second
+
+    return _BROKEN_WORD.sub(join, text)
+
+
+def _without_running_lines(pieces: list[_Piece], *, document: Document) -> list[_Piece]:
+    """Leave out short texts that stand, digits aside, on most pages; not in PDFs, whose parser has done it by position."""
+    if document.n_pages is None or document.media_type == MediaType.PDF:
+        return pieces
+    pages_by_key = Counter(key for key, _ in {(_running_key(piece), piece.element.page) for piece in pieces if _may_run(piece)})
+    enough = max(_MIN_RUNNING_PAGES, _MIN_RUNNING_SHARE * document.n_pages)
+    return [piece for piece in pieces if not (_may_run(piece) and pages_by_key[_running_key(piece)] >= enough)]
+
+
+def _may_run(piece: _Piece) -> bool:
+    return piece.element.kind is ElementKind.TEXT and piece.element.page is not None and len(piece.text) <= _MAX_RUNNING_CHARS
+
+
+def _running_key(piece: _Piece) -> str:
+    return _DIGITS.sub("#", piece.text).casefold()
+
+
+def language_of(texts: Iterable[str]) -> str | None:
+    """Return the language that most of the first thousands of characters are in (ISO 639-1, ``zh-cn``); None where that is not clear."""
+    sample = ""
+    for text in texts:
+        sample = f"{sample}\n{text[: _LANGUAGE_SAMPLE_CHARS - len(sample)]}"
+        if len(sample) >= _LANGUAGE_SAMPLE_CHARS:
+            break
+    if sum(character.isalpha() for character in sample) < _MIN_LANGUAGE_SAMPLE_CHARS:
+        return None
+    langdetect.DetectorFactory.seed = 0  # its draws are random else, and the same document would get two languages
+    try:
+        best: Any = langdetect.detect_langs(sample)[0]
+    except LangDetectException:
+        return None
+    return str(best.lang) if float(best.prob) >= _MIN_LANGUAGE_PROBABILITY else None

@@ -1,0 +1,47 @@
+"""Parsing: a file to a document. Blocking and hungry; others call it in a child process with limits of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from footnote.core.errors import UnreadableDocument
+from footnote.core.types import Document
+from ingestion.media_type import MediaType, media_type_of
+from ingestion.parsing.csv_tables import parse_csv
+from ingestion.parsing.limits import ParsingLimits
+from ingestion.parsing.mail import parse_mail
+from ingestion.parsing.markup import parse_html, parse_markdown, parse_text
+from ingestion.parsing.office import parse_docx, parse_pptx, parse_xlsx
+from ingestion.parsing.pdf import parse_pdf
+
+__all__ = ["ParsingLimits", "parse"]
+
+_PARSERS: dict[MediaType, Callable[..., Document]] = {
+    MediaType.PDF: parse_pdf,
+    MediaType.DOCX: parse_docx,
+    MediaType.PPTX: parse_pptx,
+    MediaType.XLSX: parse_xlsx,
+    MediaType.CSV: parse_csv,
+    MediaType.HTML: parse_html,
+    MediaType.MARKDOWN: parse_markdown,
+    MediaType.TEXT: parse_text,
+    MediaType.MAIL: parse_mail,
+}
+
+
+def parse(path: Path, *, filename: str, limits: ParsingLimits) -> Document:
+    """Return the document that a file holds. Needs no network.
+
+    Args:
+        path: the file's bytes, under any name.
+        filename: the name that it was uploaded under.
+        limits: bounds on what it may cost.
+
+    Raises:
+        UnsupportedMediaType: it is of a type that is not read.
+        UnreadableDocument: it is empty, encrypted, damaged, or has no text.
+        DocumentTooLarge: it has too many pages or too much text, or unpacks to too much.
+    """
+    document = _PARSERS[media_type_of(path, filename=filename)](path, limits=limits)
+    if not document.elements:
+        raise UnreadableDocument("There is no text in the file.", hint="It may hold only pictures; text in pictures is not recognised.")
+    return document

@@ -1,0 +1,163 @@
+"""PDF: text and coordinates by PDFium, tables by pdfplumber and by alignment. docs/pdf-parsing.md says why, with figures.
+
+Pages are read one after the other and closed, so that memory holds one page's glyphs and the text so far.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from footnote.core.errors import DocumentTooLarge, UnreadableDocument
+from footnote.core.types import Document, ElementKind
+from ingestion.elements import DocumentBuilder
+from ingestion.hyphenation import joined, vocabulary
+from ingestion.media_type import MediaType
+from ingestion.parsing.limits import ParsingLimits
+from ingestion.parsing.pdf.blocks import Block, Line, blocks_of
+from ingestion.parsing.pdf.glyphs import PDFIUM_LOCK, PageGlyphs, read_page
+from ingestion.parsing.pdf.headings import HeadingLevels, body_size
+from ingestion.parsing.pdf.running import RunningLines
+from ingestion.parsing.pdf.segments import joined_by_space
+from ingestion.parsing.pdf.tables import ruled_tables
+
+_CAPTION = re.compile(r"^(table|tab\.|tabelle|tableau|tabla|exhibit)\s*[\dIVX]", re.IGNORECASE)
+_SCANNED_HINT = "It seems to be scanned, and there is no text recognition (OCR) here: upload a copy with a text layer."
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    height: float
+    blocks: tuple[Block, ...]
+
+
+def parse_pdf(path: Path, *, limits: ParsingLimits, with_ruled_tables: bool = True) -> Document:
+    """Return a PDF's document: titles, paragraphs, list items and tables with their page and box.
+
+    Args:
+        path: the file.
+        limits: bounds on pages and text.
+        with_ruled_tables: look for tables with ruling lines; without it they come out as aligned tables or as text.
+
+    Raises:
+        UnreadableDocument: it is encrypted, damaged, has no pages, or no text.
+        DocumentTooLarge: it has too many pages, or too much text.
+    """
+    notes: list[str] = []
+    pages = list(_read_pages(path, limits=limits, with_ruled_tables=with_ruled_tables, notes=notes))
+    if not any(page.blocks for page in pages):
+        raise UnreadableDocument("The PDF has no text.", hint=_SCANNED_HINT)
+    builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
+    _add_blocks(builder, _without_running_lines(pages))
+    n_without = sum(1 for page in pages if not page.blocks)
+    if n_without:
+        notes.append(f"{n_without} of {len(pages)} pages have no text; they may be scanned or show only pictures.")
+    return builder.build(media_type=MediaType.PDF, n_pages=len(pages), notes=tuple(notes))
+
+
+# ---------------------------------------------------------------------------------------------------------------------------- reading
+
+
+def _read_pages(path: Path, *, limits: ParsingLimits, with_ruled_tables: bool, notes: list[str]) -> Iterator[_Page]:
+    with ExitStack() as stack:
+        document = _open(path, stack=stack)
+        with PDFIUM_LOCK:
+            n_pages = len(document)
+        _check_page_count(n_pages, limits=limits)
+        for index in range(n_pages):
+            glyphs = _read_page(document, index, notes=notes)
+            ruled = ruled_tables(glyphs) if with_ruled_tables else []
+            yield _Page(glyphs.height, tuple(blocks_of(glyphs, ruled)))
+
+
+def _open(path: Path, *, stack: ExitStack) -> pdfium.PdfDocument:
+    try:
+        with PDFIUM_LOCK:
+            document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        code = getattr(error, "err_code", None)
+        if code in (pdfium_c.FPDF_ERR_PASSWORD, pdfium_c.FPDF_ERR_SECURITY):
+            raise UnreadableDocument(
+                "The PDF is protected by a password.", hint="Save a copy without the password and upload that."
+            ) from error
+        raise UnreadableDocument(
+            "The PDF is damaged or truncated.", hint="Open it in a viewer and save it again, then upload the new copy."
+        ) from error
+    stack.callback(_close, document)
+    return document
+
+
+def _close(document: pdfium.PdfDocument) -> None:
+    with PDFIUM_LOCK:
+        document.close()
+
+
+def _check_page_count(n_pages: int, *, limits: ParsingLimits) -> None:
+    if n_pages == 0:
+        raise UnreadableDocument("The PDF has no pages.", hint="Open it in a viewer and save it again, then upload the new copy.")
+    if n_pages > limits.max_pages:
+        raise DocumentTooLarge(
+            f"The PDF has {n_pages:,} pages; at most {limits.max_pages:,} are read.", hint="Split it, or raise ingestion.max_pages."
+        )
+
+
+def _read_page(document: pdfium.PdfDocument, index: int, *, notes: list[str]) -> PageGlyphs:
+    """Read one page; a page that PDFium cannot load is left out, with a note."""
+    with PDFIUM_LOCK, ExitStack() as stack:
+        try:
+            page = document[index]
+            stack.callback(page.close)
+            return read_page(page, number=index + 1)
+        except pdfium.PdfiumError:
+            notes.append(f"Page {index + 1} is damaged and was left out.")
+            return PageGlyphs(number=index + 1, width=0.0, height=0.0, words=(), rulings=())
+
+
+# --------------------------------------------------------------------------------------------------------------------------- building
+
+
+def _without_running_lines(pages: list[_Page]) -> list[Block]:
+    """Return all blocks without running headers and footers; all of them where nothing else would be left."""
+    every = [block for page in pages for block in page.blocks]
+    running = RunningLines()
+    for page in pages:
+        running.see(page.blocks, page_height=page.height)
+    body = body_size(every)
+    kept = [block for page in pages for block in running.without(page.blocks, page_height=page.height, body_size=body)]
+    return kept or every
+
+
+def _add_blocks(builder: DocumentBuilder, blocks: list[Block]) -> None:
+    levels = HeadingLevels(blocks)
+    words = vocabulary(line.text for block in blocks for line in block.lines)
+    caption: str | None = None
+    for block in blocks:
+        if block.table is not None:
+            table = block.table
+            builder.add(ElementKind.TABLE, table.text, page=block.page, box=block.box, n_header_rows=table.n_header_rows, caption=caption)
+            caption = None
+            continue
+        text = _flowing(block.lines, words=words)
+        level = levels.level_of(block)
+        caption = text if _CAPTION.match(text) and len(text) <= 300 else None
+        builder.add(_kind(block, level=level, is_caption=caption is not None), text, page=block.page, box=block.box, level=level)
+
+
+def _kind(block: Block, *, level: int | None, is_caption: bool) -> ElementKind:
+    if is_caption:
+        return ElementKind.CAPTION
+    if level is not None:
+        return ElementKind.TITLE
+    return ElementKind.LIST_ITEM if block.is_list_item else ElementKind.TEXT
+
+
+def _flowing(lines: tuple[Line, ...], *, words: frozenset[str]) -> str:
+    """Return lines as one paragraph: broken words put together, line breaks replaced by spaces."""
+    text = lines[0].text
+    for line in lines[1:]:
+        text = joined(text, line.text, words=words) or joined_by_space(text, line.text)
+    return text
