@@ -13,7 +13,7 @@ from footnote.core.catalog.files import file_record
 from footnote.core.catalog.jobs import job_record, new_ingest_job
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging
-from footnote.core.catalog.records import AttachmentRecord
+from footnote.core.catalog.records import AttachmentRecord, CollectionRecord
 from footnote.core.catalog.states import ApiState, api_state
 from footnote.core.catalog.versions import retire_versions_of
 from footnote.core.errors import AccessDenied, NotFound
@@ -124,8 +124,9 @@ class Attachments:
             NotFound, AccessDenied: as in ``attach``.
         """
         async with self._database.write() as session:
-            await require_owned(session, collection_id, caller)
+            collection = await require_readable(session, collection_id, caller)
             row = await _readable(session, collection_id, file_id, caller)
+            _require_own(row, collection, caller)
             row.attributes = dict(attributes)
             await _part_from_twins(session, row)
             return await _record(session, row)
@@ -139,8 +140,7 @@ class Attachments:
         async with self._database.write() as session:
             collection = await require_readable(session, collection_id, caller)
             row = await _readable(session, collection_id, file_id, caller)
-            if caller.owner not in (row.owner, collection.owner):
-                raise AccessDenied(f"The file {file_id} was attached by somebody else.", hint="Ask its owner, or the collection's.")
+            _require_own(row, collection, caller)
             return await _detach(session, row)
 
     async def detach_everywhere(self, file_id: str) -> tuple[str, ...]:
@@ -160,6 +160,11 @@ async def _readable(session: AsyncSession, collection_id: str, file_id: str, cal
     if row is None or not frozenset(row.principals) & caller.principals:
         raise NotFound(f"There is no file {file_id} in the collection {collection_id}.", param="file_id")
     return row
+
+
+def _require_own(row: schema.Attachment, collection: CollectionRecord, caller: Caller) -> None:
+    if caller.owner not in (row.owner, collection.owner):
+        raise AccessDenied(f"The file {row.file_id} was attached by somebody else.", hint="Ask its owner, or the collection's.")
 
 
 async def _twin_of(session: AsyncSession, row: schema.Attachment, file: schema.File) -> schema.Attachment | None:
@@ -192,9 +197,15 @@ async def _queue(session: AsyncSession, row: schema.Attachment) -> None:
 
 
 async def _try_again(session: AsyncSession, row: schema.Attachment) -> None:
-    job = None if row.job_id is None else await session.get(schema.Job, row.job_id)
-    if row.twin_of_id is None and (job is None or job.state in (JobState.FAILED, JobState.CANCELLED)):
-        await _queue(session, row)
+    standing = await _standing(session, row)
+    job = None if standing.job_id is None else await session.get(schema.Job, standing.job_id)
+    if job is None or job.state in (JobState.FAILED, JobState.CANCELLED):
+        await _queue(session, standing)
+
+
+async def _standing(session: AsyncSession, row: schema.Attachment) -> schema.Attachment:
+    """Return the attachment whose job and chunks stand for this one: itself, unless it is a twin."""
+    return row if row.twin_of_id is None else await session.get_one(schema.Attachment, row.twin_of_id)
 
 
 async def _part_from_twins(session: AsyncSession, row: schema.Attachment) -> None:
@@ -227,7 +238,7 @@ async def _detach(session: AsyncSession, row: schema.Attachment) -> tuple[str, .
 
 
 async def _record(session: AsyncSession, row: schema.Attachment) -> AttachmentRecord:
-    standing = row if row.twin_of_id is None else await session.get_one(schema.Attachment, row.twin_of_id)
+    standing = await _standing(session, row)
     assert standing.job_id is not None
     job = await session.get_one(schema.Job, standing.job_id)
     file = await session.get_one(schema.File, row.file_id)

@@ -106,10 +106,13 @@ class Collections:
         Raises:
             NotFound: as in ``get``.
             AccessDenied: the caller may read it, but does not own it.
+            InvalidInput: it is the default collection, which is everybody's.
         """
         async with self._database.write() as session:
-            await require_owned(session, collection_id, caller)
-            row = await session.get_one(schema.Collection, collection_id)
+            collection = await require_owned(session, collection_id, caller)
+            if collection.id == DEFAULT_COLLECTION:
+                raise InvalidInput("The default collection cannot be changed.", hint="Create one of your own.")
+            row = await session.get_one(schema.Collection, collection.id)
             row.name = row.name if name is None else name
             row.details = row.details if details is None else dict(details)
             row.expires_after_days = row.expires_after_days if expires_after_days is None else expires_after_days
@@ -123,8 +126,8 @@ class Collections:
             NotFound, AccessDenied: as in ``update``.
         """
         async with self._database.write() as session:
-            await require_owned(session, collection_id, caller)
-            if collection_id == DEFAULT_COLLECTION:
+            collection = await require_owned(session, collection_id, caller)
+            if collection.id == DEFAULT_COLLECTION:
                 raise InvalidInput("The default collection cannot be deleted.", hint="Delete the files in it instead.")
             attachments = await session.scalars(select(schema.Attachment.id).where(schema.Attachment.collection_id == collection_id))
             retired = await retire_versions_of(session, list(attachments))

@@ -11,7 +11,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from footnote.core.errors import CatalogUnavailable, StorageUnavailable
@@ -147,6 +148,10 @@ async def _translated() -> AsyncGenerator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise CatalogUnavailable("The connection to the catalog was lost.", hint="Check that its database runs.") from error
+        if type(error) is DatabaseError:  # none of its subclasses: SQLite says so of a file that is damaged, or no database
+            raise CatalogUnavailable(f"The catalog cannot be read: {error.orig}.", hint="Restore it from a backup.") from error
         raise
+    except PoolTimeoutError as error:
+        raise CatalogUnavailable("The catalog has too much to do.", hint="Try again in a moment.") from error
     except OSError as error:
         raise CatalogUnavailable(f"The catalog does not answer: {error}.", hint="Check that its database runs.") from error

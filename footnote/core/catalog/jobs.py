@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -101,7 +101,7 @@ class Jobs:
             row = await require_lease(session, lease)
             row.state, row.finished_at, row.error_code, row.error_message = JobState.FAILED, now(), code, message
             row.lease_owner, row.lease_until = None, None
-            await _give_up_version(session, row)
+            await give_up_version(session, row)
 
     async def retry_later(self, lease: JobLease, *, delay_s: float, code: str, message: str) -> None:
         """Put a job back for another attempt.
@@ -114,6 +114,7 @@ class Jobs:
             row.state, row.error_code, row.error_message = JobState.QUEUED, code, message
             row.not_before = now() + timedelta(seconds=delay_s)
             row.lease_owner, row.lease_until = None, None
+            row.fencing_token += 1
 
     async def cancel(self, job_id: str) -> JobRecord:
         """End a job that is not final; its worker notices at its next write. A final job stays what it is."""
@@ -124,22 +125,23 @@ class Jobs:
             if not JobState(row.state).is_final:
                 row.state, row.finished_at, row.cancel_requested = JobState.CANCELLED, now(), True
                 row.fencing_token += 1
-                await _give_up_version(session, row)
+                await give_up_version(session, row)
         return job_record(row)
 
-    async def release_all(self, *, worker_id: str) -> None:
-        """Put back what a worker holds: it is about to stop."""
+    async def release_all(self, *, worker_id: str | None = None) -> None:
+        """Put back what a worker holds, because it is about to stop; without its id what any worker holds: none of them lives."""
+        held = update(schema.Job).where(schema.Job.lease_owner.is_not(None), schema.Job.state.not_in(FINAL))
+        if worker_id is not None:
+            held = held.where(schema.Job.lease_owner == worker_id)
         async with self._database.write() as session:
             await session.execute(
-                update(schema.Job)
-                .where(schema.Job.lease_owner == worker_id, schema.Job.state.not_in(FINAL))
-                .values(state=JobState.QUEUED, lease_owner=None, lease_until=None)
+                held.values(state=JobState.QUEUED, lease_owner=None, lease_until=None, fencing_token=schema.Job.fencing_token + 1)
             )
 
     async def n_open(self) -> int:
         """Count the jobs that are not final."""
         async with self._database.read() as session:
-            return len((await session.scalars(select(schema.Job.id).where(schema.Job.state.not_in(FINAL)))).all())
+            return await session.scalar(select(func.count()).where(schema.Job.state.not_in(FINAL))) or 0
 
 
 async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
@@ -152,6 +154,17 @@ async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
     if row is None or row.fencing_token != lease.fencing_token or JobState(row.state).is_final:
         raise LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
     return row
+
+
+async def give_up_version(session: AsyncSession, job: schema.Job) -> None:
+    """Mark the version that a job was building as failed, so that its points leave the index."""
+    if job.version_id is None:
+        return
+    await session.execute(
+        update(schema.Version)
+        .where(schema.Version.id == job.version_id, schema.Version.state == VersionState.PENDING)
+        .values(state=VersionState.FAILED)
+    )
 
 
 def new_ingest_job(*, attachment_id: str, owner: str) -> schema.Job:
@@ -189,14 +202,4 @@ def job_record(row: schema.Job) -> JobRecord:
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-    )
-
-
-async def _give_up_version(session: AsyncSession, job: schema.Job) -> None:
-    if job.version_id is None:
-        return
-    await session.execute(
-        update(schema.Version)
-        .where(schema.Version.id == job.version_id, schema.Version.state == VersionState.PENDING)
-        .values(state=VersionState.FAILED)
     )

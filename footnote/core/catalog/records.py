@@ -107,3 +107,12 @@ class VersionStates:
     """A snapshot taken before a search: the versions that it must not see."""
 
     hidden: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpan:
+    """A range of the text of a version's document."""
+
+    version_id: str
+    start: int
+    end: int

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, Text, delete, func, insert, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.elements import element_from_json, element_to_json
-from footnote.core.catalog.jobs import JobLease, require_lease
+from footnote.core.catalog.jobs import JobLease, give_up_version, require_lease
 from footnote.core.catalog.moment import now
-from footnote.core.catalog.records import VersionRecord
+from footnote.core.catalog.records import TextSpan, VersionRecord
 from footnote.core.errors import NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Chunk, Document, JobState, StoredChunk, VersionState
@@ -63,6 +63,18 @@ class Versions:
             raise NotFound(f"There is no document of version {version_id}.")
         return text
 
+    async def spans(self, spans: Sequence[TextSpan]) -> dict[TextSpan, str]:
+        """Return the texts of spans, read in one query without the rest of their documents.
+
+        One that reaches over its document's end is cut there; one whose document was erased is left out.
+        """
+        if not spans:
+            return {}
+        query = union_all(*(_span_query(place, span) for place, span in enumerate(spans)))
+        async with self._database.read() as session:
+            rows = (await session.execute(query)).all()
+        return {spans[row.place]: row.text for row in rows}
+
     async def document_of(self, version_id: str) -> Document:
         """Return the document of a version, with its elements.
 
@@ -88,6 +100,7 @@ class Versions:
                 row = await session.get(schema.Version, job.version_id)
                 if row is not None and row.recipe_sha256 == recipe_sha256 and row.content_sha256 == content_sha256:
                     return _record(row)
+                await give_up_version(session, job)
             row = schema.Version(
                 id=new_id("ver"),
                 attachment_id=attachment_id,
@@ -181,10 +194,10 @@ class Versions:
             .join(schema.Version, schema.Version.id == schema.Chunk.version_id)
             .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
             .join(schema.File, schema.File.id == schema.Attachment.file_id)
-            .where(schema.Chunk.id.in_(chunk_ids), schema.Version.id.not_in(hidden), schema.Version.state != VersionState.PENDING)
+            .where(schema.Chunk.id.in_(chunk_ids), schema.Version.id.not_in(hidden), schema.Version.live_at.is_not(None))
         )
         async with self._database.read() as session:
-            rows = (await session.execute(query)).tuples().all()
+            rows = (await session.execute(query)).all()
         with_live = {attachment.id for _, state, attachment, _ in rows if state == VersionState.LIVE}
         return {
             chunk.id: _stored_chunk(chunk, attachment, filename)
@@ -213,6 +226,13 @@ async def retire_versions_of(session: AsyncSession, attachment_ids: Sequence[str
         .values(state=VersionState.RETIRED, retired_at=now(), attachment_id=None)
     )
     return retired
+
+
+def _span_query(place: int, span: TextSpan) -> Select[int, str]:
+    # SQL counts characters from 1; both SQLite and PostgreSQL count code points.
+    text = func.substr(schema.Document.text, span.start + 1, span.end - span.start, type_=Text)
+    query = select(literal(place).label("place"), text.label("text")).join_from(schema.Document, schema.Version)
+    return query.where(schema.Version.id == span.version_id)
 
 
 def _record(row: schema.Version) -> VersionRecord:
