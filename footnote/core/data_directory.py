@@ -73,7 +73,7 @@ class DataDirectory:
 
     @property
     def index(self) -> Path:
-        """A folder for each embedding recipe's shard."""
+        """The embedded index."""
         return self.path / "index"
 
     @property

@@ -94,7 +94,11 @@ class EmbedderSettings(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="`auto` takes bfloat16 where the hardware computes in it, else float32."
     )
-    batch_tokens: PositiveInt = Field(default=4_096, description="Tokens of one batch, padding included.")
+    batch_tokens: int | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens of one batch, padding included; by default 4,096 on a CPU, 32,768 on a GPU, 16,384 to a server.",
+    )
     max_tokens: int | None = Field(default=None, gt=0, description="The model's window, where it should be smaller than the model says.")
     query_prefix: str = Field(default="", description="Put before a query, for models that were trained with one.")
     document_prefix: str = Field(default="", description="Put before a chunk, for models that were trained with one.")
@@ -162,6 +166,11 @@ class AnsweringSettings(Section):
         default="auto",
         description="`flag`: text goes out at once, verdicts follow. `quote`: a claim waits for its verdict, an unsupported one yields to "
         "the nearest quote. `auto`: `quote` for the bundled local model, else `flag`.",
+    )
+    rewrite: Literal["auto", "rule", "model"] = Field(
+        default="auto",
+        description="How a follow-up is made to stand alone: by `rule`, or by the `model` that answers. "
+        "`auto`: by the model where a server runs it.",
     )
     judge: Literal["local", "none"] = Field(
         default="local", description="`local` checks each claim with the embedder; `none` checks nothing."
