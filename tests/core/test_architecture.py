@@ -68,3 +68,39 @@ def test_importing_a_room_changes_nothing_in_the_process():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[] 1"
+
+
+SEARCHED = ("index", "searcher")
+
+
+def searches() -> Iterator[tuple[Path, ast.Call]]:
+    """Yield every call of an index's or a searcher's ``search``."""
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "search":
+                receiver = ast.unparse(node.func.value).rpartition(".")[2]
+                if receiver.strip("_") in SEARCHED:
+                    yield path, node
+
+
+def test_every_search_names_whose_access_it_has():
+    found = list(searches())
+    assert len(found) >= 4, "the searches have other names by now: look for those"
+    for path, call in found:
+        arguments = [ast.unparse(argument) for argument in (*call.args, *(keyword.value for keyword in call.keywords))]
+        assert any("access" in argument for argument in arguments), f"{path.relative_to(ROOT)}:{call.lineno} searches for nobody"
+
+
+def test_no_search_can_be_asked_without_access():
+    """The argument has no default, in the port as in what stands on it."""
+    definitions = [
+        (path, node)
+        for path in sources()
+        if path.is_relative_to(ROOT / "retrieval")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == "search"
+    ]
+    assert len(definitions) >= 3, "the port, Edge, the server"
+    for path, node in definitions:
+        required = node.args.args[: len(node.args.args) - len(node.args.defaults)]
+        assert "access" in {argument.arg for argument in required}, f"{path.relative_to(ROOT)}:{node.lineno}"
