@@ -103,13 +103,6 @@ class VersionRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionStates:
-    """A snapshot taken before a search: the versions that it must not see."""
-
-    hidden: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class TextSpan:
     """A range of the text of a version's document."""
 
