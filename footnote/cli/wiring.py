@@ -1,0 +1,187 @@
+"""Wiring: the one place where settings become objects. Clients are built once here and passed down."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import footnote
+from footnote.core.blobs import BlobStore, FolderBlobStore
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.database import sqlite_url
+from footnote.core.data_directory import DataDirectory
+from footnote.core.settings import Settings
+from footnote.core.telemetry import Telemetry, open_telemetry
+from footnote.core.types import PartHealth
+from ingestion.parser_pool import ParserPool
+from ingestion.pipeline import Pipeline
+from ingestion.worker import IngestionWorker
+from retrieval.embedder.factory import create_embedder
+from retrieval.embedder.port import Embedder
+from retrieval.index.factory import create_index
+from retrieval.index.port import Index
+from retrieval.passages import PassageFinder
+from retrieval.search import Searcher
+from serving.answering import Answerer
+from serving.generator.factory import create_generator
+from serving.generator.port import Generator
+from serving.judge.local import LocalJudge
+from serving.judge.port import Judge
+from serving.policy import Policy
+from serving.prompting import Prompt, load_prompt
+from serving.release import manifest_of
+from serving.rewriter import ModelRewriter, Rewriter, RuleRewriter
+from serving.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    catalog: Catalog
+    blobs: BlobStore
+    index: Index
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncGenerator[Services]:
+    """Open the data directory, the stores and the models, start the ingestion queue, and close all of it in reverse order.
+
+    Raises:
+        DataDirectoryInUse: another process owns the data directory.
+        FootnoteError: a part cannot be opened; what was open before it is closed.
+    """
+    async with AsyncExitStack() as stack:
+        telemetry = open_telemetry(settings.telemetry, version=footnote.__version__)
+        stack.push_async_callback(telemetry.close)
+        directory = DataDirectory(settings.data_dir)
+        stack.enter_context(directory.owned())
+        embedder = await create_embedder(settings.embedder)
+        stack.push_async_callback(embedder.close)
+        stores = await _open_stores(stack, settings, directory=directory, embedder=embedder)
+        worker = await _start_ingestion(stack, settings, stores=stores, embedder=embedder, telemetry=telemetry)
+        generator = await create_generator(settings.generator, data_dir=directory.path)
+        stack.push_async_callback(generator.close)
+        yield await _services(
+            settings, directory=directory, stores=stores, embedder=embedder, generator=generator, worker=worker, telemetry=telemetry
+        )
+
+
+async def _open_stores(stack: AsyncExitStack, settings: Settings, *, directory: DataDirectory, embedder: Embedder) -> _Stores:
+    catalog = Catalog(settings.catalog.url or sqlite_url(directory.catalog))
+    stack.push_async_callback(catalog.close)
+    await catalog.open(default_principals=settings.default_principals)
+    blobs = FolderBlobStore(directory.blobs)
+    await blobs.open()
+    index = create_index(settings.index, data_dir=directory.path, recipe=embedder.recipe)
+    stack.push_async_callback(index.close)
+    await index.open()
+    return _Stores(catalog=catalog, blobs=blobs, index=index)
+
+
+async def _start_ingestion(
+    stack: AsyncExitStack, settings: Settings, *, stores: _Stores, embedder: Embedder, telemetry: Telemetry
+) -> IngestionWorker:
+    parsers = ParserPool(settings.ingestion)
+    stack.push_async_callback(parsers.close)
+    pipeline = Pipeline(
+        catalog=stores.catalog,
+        blobs=stores.blobs,
+        index=stores.index,
+        embedder=embedder,
+        parsers=parsers,
+        settings=settings.ingestion,
+        chunking=settings.chunking,
+        telemetry=telemetry,
+    )
+    worker = IngestionWorker(
+        catalog=stores.catalog,
+        index=stores.index,
+        pipeline=pipeline,
+        settings=settings.ingestion,
+        telemetry=telemetry,
+        optimize_after_points=settings.index.optimize_after_points,
+    )
+    stack.push_async_callback(worker.close)
+    # A catalog of its own in the data directory has no other worker than the directory's owner.
+    await worker.start(alone=settings.catalog.url is None)
+    return worker
+
+
+async def _services(
+    settings: Settings,
+    *,
+    directory: DataDirectory,
+    stores: _Stores,
+    embedder: Embedder,
+    generator: Generator,
+    worker: IngestionWorker,
+    telemetry: Telemetry,
+) -> Services:
+    judge = _judge(settings, embedder)
+    policy = _policy(settings, judge)
+    prompt, rewrite_prompt = load_prompt("answer"), load_prompt("rewrite")
+    rewriter = _rewriter(settings, generator, rewrite_prompt)
+    manifest = manifest_of(
+        settings,
+        embedder=embedder,
+        generator=generator,
+        judge=judge,
+        rewriter=rewriter,
+        policy=policy,
+        prompts=[prompt, rewrite_prompt],
+    )
+    release = await stores.catalog.releases.ensure_champion(manifest)
+    searcher = Searcher(embedder=embedder, index=stores.index, catalog=stores.catalog, settings=settings.retrieval)
+    passages = PassageFinder(searcher=searcher, catalog=stores.catalog, token_spans=embedder.token_spans, settings=settings.retrieval)
+    answerer = Answerer(
+        catalog=stores.catalog,
+        passages=passages,
+        generator=generator,
+        judge=judge,
+        rewriter=rewriter,
+        prompt=prompt,
+        policy=policy,
+        release=release,
+        settings=settings.generator,
+        telemetry=telemetry,
+        max_concurrent=settings.server.max_concurrent_answers,
+    )
+
+    def announce(url: str) -> None:
+        directory.announce(url=url, version=footnote.__version__)
+
+    async def health() -> Sequence[PartHealth]:
+        parts = [await part.health() for part in (stores.catalog, stores.index, embedder, generator)]
+        return parts if judge is None else [*parts, await judge.health()]
+
+    return Services(
+        settings=settings,
+        telemetry=telemetry,
+        catalog=stores.catalog,
+        blobs=stores.blobs,
+        index=stores.index,
+        searcher=searcher,
+        answers=answerer,
+        release=release,
+        wake_ingestion=worker.wake,
+        announce=announce,
+        health=health,
+    )
+
+
+def _judge(settings: Settings, embedder: Embedder) -> Judge | None:
+    if settings.answering.judge == "none":
+        return None
+    return LocalJudge(embedder, threshold=settings.answering.support_threshold)
+
+
+def _rewriter(settings: Settings, generator: Generator, prompt: Prompt) -> Rewriter:
+    by_model = settings.answering.rewrite == "model" or (settings.answering.rewrite == "auto" and settings.generator.kind == "openai")
+    return ModelRewriter(generator, prompt) if by_model else RuleRewriter()
+
+
+def _policy(settings: Settings, judge: Judge | None) -> Policy:
+    """Quote where the bundled model writes and somebody checks it; a quotation of an extractive answer would repeat it."""
+    if judge is None or settings.answering.policy == "flag":
+        return "flag"
+    if settings.answering.policy == "quote" or settings.generator.kind == "local":
+        return "quote"
+    return "flag"

@@ -1,0 +1,94 @@
+"""Child processes that read documents: a parser that crashes, hangs or eats memory takes down nothing but its own document.
+
+They hold no store handle: a path goes in, a document comes out.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from footnote.core.errors import UnreadableDocument
+from footnote.core.settings import IngestionSettings
+from footnote.core.types import Document
+from ingestion.cleaning import clean
+from ingestion.parsing import ParsingLimits, parse
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+
+class ParserPool:
+    """Runs ``parse`` and ``clean`` in child processes with a limit on time; the processes start with the first document."""
+
+    def __init__(self, settings: IngestionSettings) -> None:
+        self._settings = settings
+        self._limits = ParsingLimits(
+            max_pages=settings.max_pages, max_text_chars=settings.max_text_chars, max_expanded_bytes=settings.max_expanded_bytes
+        )
+        self._executor: ProcessPoolExecutor | None = None
+
+    async def parse(self, path: Path, *, filename: str) -> Document:
+        """Return the document that a file holds.
+
+        Raises:
+            UnsupportedMediaType, UnreadableDocument, DocumentTooLarge: as ``ingestion.parsing.parse`` says, or the parser died or hung.
+        """
+        return await self._run(parse, path, filename=filename, limits=self._limits)
+
+    async def clean(self, document: Document) -> Document:
+        """Return the document as ``ingestion.cleaning.clean`` leaves it."""
+        return await self._run(clean, document)
+
+    async def close(self) -> None:
+        """End the processes, also one that is still at work."""
+        self._kill()
+
+    async def _run(self, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
+        executor = self._executor = self._executor or _start(self._settings.n_parsers)
+        call = asyncio.get_running_loop().run_in_executor(executor, partial(function, *args, **kwargs))
+        try:
+            async with asyncio.timeout(self._settings.parse_timeout_s):
+                return await call
+        except TimeoutError as error:
+            self._kill(executor)
+            raise UnreadableDocument(
+                f"Reading the document took longer than {self._settings.parse_timeout_s:g} s.",
+                hint="Split it, or raise ingestion.parse_timeout_s.",
+            ) from error
+        except BrokenProcessPool as error:
+            self._kill(executor)
+            raise UnreadableDocument(
+                "The parser broke down while it read the document.",
+                hint="The file may be damaged: save it anew with the program that made it.",
+            ) from error
+
+    def _kill(self, executor: ProcessPoolExecutor | None = None) -> None:
+        executor = executor or self._executor
+        if executor is None:
+            return
+        if self._executor is executor:
+            self._executor = None
+        # The executor itself only waits for its processes; which they are it keeps to itself until Python 3.14 (kill_workers).
+        processes: dict[int, BaseProcess] = dict(getattr(executor, "_processes", None) or {})
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes.values():
+            process.kill()
+
+
+def _start(n_parsers: int) -> ProcessPoolExecutor:
+    # `spawn`, because a fork would copy locks and threads of the server; one thread each, because the cores belong to the encoder.
+    return ProcessPoolExecutor(max_workers=n_parsers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_child)
+
+
+def _prepare_child() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.nice(5)

@@ -1,0 +1,144 @@
+"""Verification: a draft streams in, the text shown and the verdicts on its claims stream out.
+
+Under ``flag`` text goes out at once and verdicts follow; under ``quote`` each claim waits for its verdict. Judging runs beside
+generation, one claim after the other, so that a slow judge never stops the model and verdicts keep the order of the text.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from footnote.core.errors import DependencyError
+from footnote.core.types import Claim, DraftClaim, Passage, Verdict
+from serving.answer import ClaimJudged, TextAdded
+from serving.citations import strip_markers
+from serving.claims import ClaimSplitter, DraftSentence, is_abstention, is_checkable
+from serving.judge.port import Judge, Judgement
+from serving.policy import Change, Decision, Policy, QuotePolicy, draft_claim, flag
+
+VerifiedEvent = TextAdded | ClaimJudged
+
+
+@dataclass(slots=True)
+class VerifiedText:
+    """What there is of an answer so far: complete when ``Verifier.verify`` has ended, usable whenever it was left."""
+
+    draft: str = ""
+    shown: str = ""
+    draft_claims: list[DraftClaim] = field(default_factory=list[DraftClaim])
+    claims: list[Claim] = field(default_factory=list[Claim])
+    changes: list[Change] = field(default_factory=list[Change])
+    judge_ms: float = 0.0
+
+    @property
+    def is_abstention(self) -> bool:
+        """Whether the text says that the documents do not say, and nothing else that they support."""
+        says_so = any(is_abstention(self.shown[claim.start : claim.end]) for claim in self.claims)
+        return says_so and not any(claim.verdict is Verdict.SUPPORTED for claim in self.claims)
+
+
+class _Ended:
+    """The last event in the queue."""
+
+
+class Verifier:
+    """Verifies one draft against its passages.
+
+    Args:
+        judge: None where nothing is checked; policy ``quote`` then has nothing to go by and shows each claim unchecked.
+    """
+
+    def __init__(self, passages: Sequence[Passage], *, judge: Judge | None, policy: Policy) -> None:
+        self.text = VerifiedText()
+        self._passages = passages
+        self._judge = judge
+        self._policy: Policy = policy
+        self._threshold = 1.0 if judge is None else judge.threshold
+        self._quoting = QuotePolicy(passages, threshold=self._threshold)
+        self._splitter = ClaimSplitter()
+        self._closed: asyncio.Queue[DraftSentence | None] = asyncio.Queue()
+        self._events: asyncio.Queue[VerifiedEvent | _Ended] = asyncio.Queue()
+
+    async def verify(self, draft: AsyncIterator[str]) -> AsyncGenerator[VerifiedEvent]:
+        """Yield text and verdicts as they come; leaving early stops reading the draft.
+
+        Raises:
+            FootnoteError: whatever the draft raises, after the text and the verdicts that came before it.
+        """
+        reading = asyncio.create_task(self._read(draft), name="read draft")
+        judging = asyncio.create_task(self._judge_closed(), name="judge claims")
+        try:
+            while not isinstance(event := await self._events.get(), _Ended):
+                yield event
+            await asyncio.gather(reading, judging)
+        finally:
+            for task in (reading, judging):
+                task.cancel()
+            await asyncio.gather(reading, judging, return_exceptions=True)
+
+    async def _read(self, draft: AsyncIterator[str]) -> None:
+        try:
+            async for piece in draft:
+                self.text.draft += piece
+                if self._policy == "flag":
+                    self._show(piece)
+                self._close(self._splitter.feed(piece))
+        finally:
+            self._close(self._splitter.flush())
+            self._closed.put_nowait(None)
+
+    def _close(self, sentences: Sequence[DraftSentence]) -> None:
+        for sentence in sentences:
+            self._closed.put_nowait(sentence)
+
+    async def _judge_closed(self) -> None:
+        try:
+            await self._prepare_judge()
+            while (sentence := await self._closed.get()) is not None:
+                self._decide(sentence, await self._judged(sentence))
+            if self._policy == "quote":
+                self._apply(self._quoting.finish())
+        finally:
+            self._events.put_nowait(_Ended())
+
+    async def _prepare_judge(self) -> None:
+        """Let the judge read the passages while the model is still at its first sentence."""
+        if self._judge is None or not self._passages:
+            return
+        with suppress(DependencyError):  # judging will meet it again, and say ``unchecked``
+            await self._judge.prepare(self._passages)
+
+    async def _judged(self, sentence: DraftSentence) -> Judgement | None:
+        if self._judge is None or not is_checkable(sentence.text):
+            return None
+        began = asyncio.get_running_loop().time()
+        try:
+            (judgement,) = await self._judge.judge([strip_markers(sentence.text)], self._passages)
+        except DependencyError:
+            return None  # the claim is shown as unchecked, never as supported
+        finally:
+            self.text.judge_ms += (asyncio.get_running_loop().time() - began) * 1000
+        return judgement
+
+    def _decide(self, sentence: DraftSentence, judgement: Judgement | None) -> None:
+        self.text.draft_claims.append(draft_claim(sentence, judgement))
+        if self._policy == "quote":
+            self._apply(self._quoting.decide(sentence, judgement))
+        else:
+            self._tell(flag(sentence, judgement, self._passages, threshold=self._threshold))
+
+    def _apply(self, decision: Decision) -> None:
+        self.text.changes += decision.changes
+        if decision.text:
+            self._show(decision.text)
+        if decision.claim is not None:
+            self._tell(decision.claim)
+
+    def _show(self, text: str) -> None:
+        self.text.shown += text
+        self._events.put_nowait(TextAdded(text))
+
+    def _tell(self, claim: Claim) -> None:
+        self.text.claims.append(claim)
+        self._events.put_nowait(ClaimJudged(claim))

@@ -1,0 +1,43 @@
+"""What errors mean for a job."""
+
+import pytest
+
+from footnote.core.errors import (
+    DocumentTooLarge,
+    FootnoteError,
+    IndexUnavailable,
+    ModelUnavailable,
+    StorageUnavailable,
+    UnreadableDocument,
+    UnsupportedMediaType,
+)
+from ingestion.failure import LONGEST_DELAY_S, delay_s, failure_of
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (UnsupportedMediaType("no"), "unsupported_file", False),
+        (UnreadableDocument("no"), "invalid_file", False),
+        (DocumentTooLarge("no"), "invalid_file", False),
+        (ModelUnavailable("no"), "server_error", True),
+        (IndexUnavailable("no"), "server_error", True),
+        (StorageUnavailable("no"), "server_error", True),
+        (ZeroDivisionError("secret text of a document"), "server_error", False),
+    ],
+)
+def test_failures(error: Exception, code: str, retryable: bool) -> None:
+    failure = failure_of(error)
+    assert (failure.code, failure.retryable) == (code, retryable)
+    assert "secret" not in failure.message
+
+
+def test_the_hint_is_told() -> None:
+    error: FootnoteError = UnreadableDocument("It is encrypted.", hint="Remove the password.")
+    assert failure_of(error).message == "It is encrypted. Remove the password."
+
+
+def test_delays_grow_to_a_limit() -> None:
+    assert 1.5 <= delay_s(1) <= 2.0
+    assert 6.0 <= delay_s(3) <= 8.0
+    assert delay_s(30) <= LONGEST_DELAY_S

@@ -1,0 +1,67 @@
+"""The parser pool with real child processes: what happens to a document does not happen to the server."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from footnote.core.errors import UnreadableDocument
+from footnote.core.settings import IngestionSettings
+from ingestion.parser_pool import ParserPool
+
+
+async def test_a_document_comes_out_and_the_next_one_too(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_text("A first line.\n\nA second paragraph that says more.", encoding="utf-8")
+    pool = ParserPool(IngestionSettings())
+    try:
+        document = await pool.clean(await pool.parse(path, filename="note.txt"))
+        assert "second paragraph" in document.text
+        assert (await pool.parse(path, filename="note.txt")).text
+    finally:
+        await pool.close()
+
+
+async def test_an_error_keeps_its_class_message_and_hint(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(b"")
+    pool = ParserPool(IngestionSettings())
+    try:
+        with pytest.raises(UnreadableDocument) as caught:
+            await pool.parse(path, filename="empty.txt")
+        assert caught.value.message
+    finally:
+        await pool.close()
+
+
+async def test_a_parser_that_dies_fails_its_document_alone(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_text("Some text to read.", encoding="utf-8")
+    pool = ParserPool(IngestionSettings())
+    try:
+        with pytest.raises(UnreadableDocument, match="broke down"):
+            await pool._run(os._exit, 9)
+        assert (await pool.parse(path, filename="note.txt")).text
+    finally:
+        await pool.close()
+
+
+async def test_a_parser_that_hangs_is_ended(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_text("Some text to read.", encoding="utf-8")
+    pool = ParserPool(IngestionSettings(parse_timeout_s=8))
+    try:
+        await pool.parse(path, filename="note.txt")
+        pool._settings = IngestionSettings(parse_timeout_s=0.5)
+        with pytest.raises(UnreadableDocument, match=r"longer than 0\.5 s"):
+            await pool._run(_hang)
+    finally:
+        await pool.close()
+    await asyncio.sleep(0)
+
+
+def _hang() -> None:
+    import time
+
+    time.sleep(60)
