@@ -1,0 +1,52 @@
+"""From settings to an index. Nothing is opened here: ``await index.open()`` does that."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from footnote.core.errors import InvalidSettings
+from footnote.core.settings import IndexSettings
+from footnote.core.types import EmbeddingRecipe
+from retrieval.index.port import Index
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
+
+FOLDER = "index"
+
+
+def create_index(settings: IndexSettings, *, data_dir: Path, recipe: EmbeddingRecipe) -> Index:
+    """Return the index that the settings name.
+
+    Args:
+        settings: the section ``index``.
+        data_dir: the data directory; Edge keeps its shard in ``index`` under it.
+        recipe: the embedder whose vectors it holds.
+    """
+    if settings.kind == "edge":
+        from retrieval.index.edge import EdgeIndex  # noqa: PLC0415  # the engine that is not used is not loaded
+
+        return EdgeIndex(data_dir / FOLDER, recipe=recipe, hnsw_ef=settings.hnsw_ef, optimize_after_points=settings.optimize_after_points)
+    from retrieval.index.server import QdrantIndex  # noqa: PLC0415  # the engine that is not used is not loaded
+
+    return QdrantIndex(create_qdrant_client(settings), recipe=recipe, hnsw_ef=settings.hnsw_ef)
+
+
+def create_qdrant_client(settings: IndexSettings) -> "AsyncQdrantClient":
+    """Return a client of the server that the settings name; it connects with its first call.
+
+    Raises:
+        InvalidSettings: they name none.
+    """
+    from qdrant_client import AsyncQdrantClient  # noqa: PLC0415  # takes a second to import
+
+    if not settings.url:
+        raise InvalidSettings("index.kind is `qdrant`, which needs index.url.", param="index.url")
+    return AsyncQdrantClient(
+        url=settings.url,
+        grpc_port=settings.grpc_port,
+        prefer_grpc=True,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+        timeout=math.ceil(settings.timeout_s),
+        check_compatibility=False,  # it would ask the server while the client is constructed, and block
+    )

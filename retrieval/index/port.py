@@ -1,0 +1,125 @@
+"""The index port: one schema (dense and BM25 vectors, payload of ids), and searches that cannot be asked without an access filter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footnote.core.types import Access, Attributes, Filter, PartHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One vector of one chunk: its window ``window`` (0 where the chunk fits the embedder's window).
+
+    ``text`` is what BM25 sees; it becomes a sparse vector and is not stored in the index.
+    """
+
+    id: str
+    collection_id: str
+    attachment_id: str
+    version_id: str
+    chunk_id: str
+    window: int
+    page: int | None
+    principals: frozenset[str]
+    attributes: Attributes
+    dense: NDArray[np.float32]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PointHit:
+    """A point that a search found; ``score`` is the engine's (cosine, BM25 or fused), best first, ties by point id."""
+
+    point_id: str
+    collection_id: str
+    attachment_id: str
+    version_id: str
+    chunk_id: str
+    window: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class HybridHits:
+    """One search's result: the fused list, and the dense similarity of each of its points."""
+
+    hits: tuple[PointHit, ...]
+    similarities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexQuery:
+    """What is searched for. With both vectors the lists are fused by RRF in the engine; with one, its own order holds.
+
+    Args:
+        dense: the query's vector, float32 of shape (dimension,), or None for BM25 alone.
+        text: the query's words for BM25, or None for dense alone.
+        limit: hits wanted.
+        n_candidates: how many of each list go into the fusion.
+        excluded_versions: versions that are pending or retired.
+        filter: conditions on attributes, or None.
+        exact: compare with every point instead of walking the graph.
+    """
+
+    dense: NDArray[np.float32] | None
+    text: str | None
+    limit: int
+    n_candidates: int = 50
+    excluded_versions: frozenset[str] = field(default_factory=frozenset[str])
+    filter: Filter | None = None
+    exact: bool = False
+
+
+class Index(Protocol):
+    """The points of all collections under one embedding recipe.
+
+    Errors of every method: ``IndexUnavailable`` where the engine does not answer, ``StorageUnavailable`` where its disk is full.
+    """
+
+    async def open(self) -> None:
+        """Create the schema where there is none.
+
+        Raises:
+            IndexSchemaMismatch: what is there was built with another schema, dimension or recipe.
+        """
+        ...
+
+    async def upsert(self, points: Sequence[Point]) -> None:
+        """Write points; a point whose id is there already is replaced. They are durable and can be found when this returns."""
+        ...
+
+    async def search(self, query: IndexQuery, access: Access) -> HybridHits:
+        """Return the best points that ``access`` allows, of versions not excluded; nothing where ``access`` names nobody or nothing."""
+        ...
+
+    async def count(self, access: Access | None = None, *, version_id: str | None = None) -> int:
+        """Count points exactly; without ``access`` all of them (for operators, never for callers)."""
+        ...
+
+    async def update_payload(self, attachment_id: str, *, principals: frozenset[str], attributes: Attributes) -> None:
+        """Set principals and attributes of an attachment's points, replacing both."""
+        ...
+
+    async def delete_versions(self, version_ids: Sequence[str]) -> None:
+        """Delete all points of these versions; those that are not there are no error."""
+        ...
+
+    async def delete_collection(self, collection_id: str) -> None:
+        """Delete all points of a collection."""
+        ...
+
+    async def optimize(self) -> None:
+        """Let the engine build its graphs and drop deleted points; queries go on meanwhile."""
+        ...
+
+    async def health(self) -> PartHealth:
+        """Say whether the engine answers, with the number of points."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and close; the index is not used again."""
+        ...
