@@ -15,7 +15,7 @@ def table_row(cells: list[str]) -> str:
     flat = [" ".join(cell.split()) for cell in cells]
     while flat and not flat[-1]:
         flat.pop()
-    return CELL_SEPARATOR.join(flat)
+    return CELL_SEPARATOR.join(flat).strip()
 
 
 class DocumentBuilder:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Set
 
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_ENDS_BROKEN = re.compile(r"([^\W\d_]+)[-\u2010\u00ad\x02\ufffe]$")
+_ENDS_BROKEN = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]$")
 _STARTS_LOWER = re.compile(r"[^\W\d_]+")
 
-SOFT_HYPHENS = "\u00ad\x02\ufffe"
-"""Characters that only ever stand for a break: the soft hyphen, and what PDFium reports in the place of one."""
+_SOFT_HYPHEN = "\u00ad"
+"""Only ever stands for a break."""
 
 
 def vocabulary(lines: Iterable[str]) -> frozenset[str]:
@@ -26,5 +26,5 @@ def joined(first: str, second: str, *, words: Set[str]) -> str | None:
     if broken is None or rest is None or not rest.group()[0].islower():
         return None
     start, end = broken.group(1).lower(), rest.group().lower()
-    keeps_hyphen = first[-1] not in SOFT_HYPHENS and f"{start}-{end}" in words and start + end not in words
+    keeps_hyphen = first[-1] != _SOFT_HYPHEN and f"{start}-{end}" in words and start + end not in words
     return first[:-1] + ("-" if keeps_hyphen else "") + second

@@ -237,7 +237,7 @@ class _GroupChunker:
         if self._fits(draft):
             return [draft]
         rows = list(self._rows(table))
-        header = "\n".join(self._text[start:end] for start, end in rows[: element.n_header_rows])
+        header = "\n".join(self._text[element.start : element.end].split("\n")[: element.n_header_rows])
         lead_and_header = (table.lead_start, rows[element.n_header_rows - 1][1] if element.n_header_rows else table.lead_start)
         first_context = self._context(lead_and_header, tables=[element])
         next_context = self._context((0, 0), tables=[element], header=header)

@@ -31,10 +31,6 @@ class Group:
         return any(section.has_body for section in self.sections)
 
     @property
-    def level(self) -> int:
-        return min(section.level for section in self.sections)
-
-    @property
     def start(self) -> int:
         return self.sections[0].start
 
@@ -75,8 +71,8 @@ def grouped(document: Document, sections: Sequence[Section], *, size: int, token
 
 
 def _may_join(group: Group, section: Section) -> bool:
-    """Whether a section does not stand higher than the group before it."""
-    return section.level >= group.level
+    """Whether a section does not stand higher than the one before it."""
+    return section.level >= group.sections[-1].level
 
 
 def _join_to_previous(groups: list[Group], fits: Callable[[Group], bool]) -> None:

@@ -17,7 +17,7 @@ _PARAGRAPH_SEPARATOR = "\n\n"
 _MAX_BLOCK_CHARS = 50_000
 """Longer text is cut at a space before it is split, so that the work stays in proportion to the text."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|(?<=[。！？])|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|(?<=[。！？])\s*|\n+")
 _ABBREVIATION = re.compile(
     r"(?:\b[A-Za-z]|\b(?:e\.g|i\.e|etc|cf|vs|No|Nr|Dr|Mr|Mrs|Ms|St|Fig|Inc|Ltd|Co|approx|ca|p|pp|Art|Sec|bzw|z\.B))\.$"
 )

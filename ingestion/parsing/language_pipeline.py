@@ -2,7 +2,7 @@
 
 unstructured asks spaCy's ``en_core_web_sm`` for words, sentences and verbs, and downloads it where it is missing. Behind a firewall that
 fails, and nothing that footnote does may reach for the network. Where the model is installed it is used; where it is not, a blank
-English pipeline takes its place: spaCy's tokenizer, its rule-based sentences, and a small tagger that knows the commonest verbs. The
+English pipeline takes its place: spaCy's tokenizer, its rule-based sentences, and a small tagger that knows common verbs and endings. The
 tags only serve unstructured's guess whether a paragraph without a style is a heading or running text.
 """
 
@@ -35,6 +35,10 @@ applies include includes require requires provide provides need needs use uses w
 shows start starts stop stops follow follows contain contains remain remains replace replaces report reports cover covers cost
 costs last lasts carry carries please want wants
 """
+_DETERMINERS = frozenset(
+    {"a", "an", "the", "every", "each", "all", "no", "any", "its", "their", "his", "her", "our", "your", "this", "that", "it"}
+)
+_THIRD_PERSON = re.compile(r"^(?!across|towards|always|perhaps|unless|whereas|besides|plus|thus|as\b|this|its|his|us\b)[a-z]{3,}s$")
 _VERB_ENDING = re.compile(r"^[a-z]{2,}(?:ed|ized|ised|ifies|izes|ises|ifying|izing|ising)$")
 
 log = structlog.get_logger(__name__)
@@ -85,7 +89,8 @@ def _common_verbs() -> frozenset[str]:
 
 def _tag_verbs(document: "Doc") -> "Doc":
     common = _common_verbs()
-    for token in document:
-        lower = token.text.lower()
-        token.tag_ = _VERB_TAG if lower in common or _VERB_ENDING.match(lower) else _OTHER_TAG
+    words = [token.text.lower() for token in document]
+    for token, word, after in zip(document, words, [*words[1:], ""], strict=True):
+        has_object = after in _DETERMINERS and _THIRD_PERSON.match(word) is not None
+        token.tag_ = _VERB_TAG if word in common or has_object or _VERB_ENDING.match(word) else _OTHER_TAG
     return document

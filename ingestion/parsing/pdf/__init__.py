@@ -26,6 +26,7 @@ from ingestion.parsing.pdf.segments import joined_by_space
 from ingestion.parsing.pdf.tables import ruled_tables
 
 _CAPTION = re.compile(r"^(table|tab\.|tabelle|tableau|tabla|exhibit)\s*[\dIVX]", re.IGNORECASE)
+_SAVE_AGAIN = "Open it in a viewer and save it again, then upload the new copy."
 _SCANNED_HINT = "It seems to be scanned, and there is no text recognition (OCR) here: upload a copy with a text layer."
 
 
@@ -77,6 +78,7 @@ def _read_pages(path: Path, *, limits: ParsingLimits, with_ruled_tables: bool, n
 def _open(path: Path, *, stack: ExitStack) -> pdfium.PdfDocument:
     try:
         with PDFIUM_LOCK:
+            _forget_last_error()
             document = pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
         code = getattr(error, "err_code", None)
@@ -84,11 +86,19 @@ def _open(path: Path, *, stack: ExitStack) -> pdfium.PdfDocument:
             raise UnreadableDocument(
                 "The PDF is protected by a password.", hint="Save a copy without the password and upload that."
             ) from error
-        raise UnreadableDocument(
-            "The PDF is damaged or truncated.", hint="Open it in a viewer and save it again, then upload the new copy."
-        ) from error
+        if code == pdfium_c.FPDF_ERR_FILE:  # what _forget_last_error left: it was read without an error, and there is nothing in it
+            raise UnreadableDocument("The PDF has no pages.", hint=_SAVE_AGAIN) from error
+        raise UnreadableDocument("The PDF is damaged or truncated.", hint=_SAVE_AGAIN) from error
     stack.callback(_close, document)
     return document
+
+
+def _forget_last_error() -> None:
+    """Make PDFium's last error one that cannot come from a file that exists.
+
+    A PDF without pages is refused without setting an error, so that the one of an earlier document would be taken for its own.
+    """
+    pdfium_c.FPDF_LoadDocument(b"", None)
 
 
 def _close(document: pdfium.PdfDocument) -> None:
@@ -98,7 +108,7 @@ def _close(document: pdfium.PdfDocument) -> None:
 
 def _check_page_count(n_pages: int, *, limits: ParsingLimits) -> None:
     if n_pages == 0:
-        raise UnreadableDocument("The PDF has no pages.", hint="Open it in a viewer and save it again, then upload the new copy.")
+        raise UnreadableDocument("The PDF has no pages.", hint=_SAVE_AGAIN)
     if n_pages > limits.max_pages:
         raise DocumentTooLarge(
             f"The PDF has {n_pages:,} pages; at most {limits.max_pages:,} are read.", hint="Split it, or raise ingestion.max_pages."

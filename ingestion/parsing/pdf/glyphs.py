@@ -20,6 +20,8 @@ PDFIUM_LOCK = threading.Lock()
 _BOLD_WEIGHT = 600
 _BOLD_NAMES = ("bold", "black", "heavy", "semibold", "demi")
 _BREAKS = frozenset("\r\n")
+_BREAKING_HYPHENS = frozenset({0x02, 0xFFFE})
+"""What PDFium reports in the place of a hyphen at the end of a line."""
 _MAX_OBJECTS = 5_000
 _MAX_RULINGS = 2_000
 _THIN = 2.5
@@ -109,7 +111,7 @@ def _words(textpage: pdfium.PdfTextPage, place: Placement) -> tuple[Word, ...]:
     rectangle = pdfium_c.FS_RECTF()
     for index in range(textpage.count_chars()):
         code = pdfium_c.FPDFText_GetUnicode(textpage, index)
-        character = chr(code) if 0 < code < 0x110000 else " "
+        character = "-" if code in _BREAKING_HYPHENS else chr(code) if 0 < code < 0x110000 else " "
         if character.isspace() or character in _BREAKS:
             close()
             box = previous = None

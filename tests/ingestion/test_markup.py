@@ -1,0 +1,132 @@
+from pathlib import Path
+
+import pytest
+
+from footnote.core.errors import UnreadableDocument
+from footnote.core.types import Document, ElementKind
+from ingestion.parsing import ParsingLimits, parse
+from ingestion.parsing.html_tables import read_table
+from tests.ingestion.files import mail
+
+PAGE = """<!DOCTYPE html><html><head><title>x</title><style>p{}</style></head><body>
+<nav><ul><li><a href="/">Start</a></li></ul></nav>
+<h1>Service desk</h1><p>The desk is open from 06:30
+to 18:00.</p>
+<h2>Priorities</h2>
+<table><caption>How fast we are</caption><thead><tr><th>Priority</th><th>Time</th></tr></thead>
+<tbody><tr><td>1</td><td>4 hours</td></tr><tr><td>2</td><td>1 day</td></tr></tbody></table>
+<ul><li>Call 3000</li><li>Open a ticket</li></ul>
+<script>alert("no text")</script></body></html>"""
+
+
+def read(tmp_path: Path, content: str | bytes, filename: str) -> Document:
+    path = tmp_path / "file"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return parse(path, filename=filename, limits=ParsingLimits())
+
+
+def pieces(document: Document) -> list[tuple[str, int | None, str]]:
+    return [(e.kind.value, e.level, document.text[e.start : e.end]) for e in document.elements]
+
+
+def test_web_page(tmp_path: Path):
+    document = read(tmp_path, PAGE, "a.html")
+    assert pieces(document) == [
+        ("title", 1, "Service desk"),
+        ("text", None, "The desk is open from 06:30 to 18:00."),
+        ("title", 2, "Priorities"),
+        ("table", None, "Priority | Time\n1 | 4 hours\n2 | 1 day"),
+        ("list_item", None, "Call 3000"),
+        ("list_item", None, "Open a ticket"),
+    ]
+    table = next(e for e in document.elements if e.kind is ElementKind.TABLE)
+    assert (table.caption, table.n_header_rows) == ("How fast we are", 1)
+
+
+def test_markdown(tmp_path: Path):
+    text = (
+        "---\ntitle: settings\n---\n# Runbook\n\nCall *first*.\n\n## Steps\n\n1. Stop\n2. Look\n\n"
+        "| a | b |\n| --- | --- |\n| 1 | 2 |\n\n```\nx = 1\n\n  y = 2\n```\n"
+    )
+    assert pieces(read(tmp_path, text, "a.md")) == [
+        ("title", 1, "Runbook"),
+        ("text", None, "Call first."),
+        ("title", 2, "Steps"),
+        ("list_item", None, "Stop"),
+        ("list_item", None, "Look"),
+        ("table", None, "a | b\n1 | 2"),
+        ("code", None, "x = 1\n\n  y = 2"),
+    ]
+
+
+def test_plain_text_headings_are_numbered_or_capitals(tmp_path: Path):
+    text = (
+        "WARRANTY TERMS\n\nThe warranty lasts 24 months.\n\n1. PERIOD\n\nIt begins with delivery.\n\n"
+        "2.1 LIMITS\n\nIt covers no frost.\n\nPaid within ten days\n"
+    )
+    assert pieces(read(tmp_path, text, "a.txt")) == [
+        ("title", 1, "WARRANTY TERMS"),
+        ("text", None, "The warranty lasts 24 months."),
+        ("title", 1, "1. PERIOD"),
+        ("text", None, "It begins with delivery."),
+        ("title", 2, "2.1 LIMITS"),
+        ("text", None, "It covers no frost."),
+        ("text", None, "Paid within ten days"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings_of_text(tmp_path: Path, encoding: str):
+    text = "Die Prüfung der Geräte dauert länger als früher, weil die Größe der Öfen sich geändert hat.\n" * 4
+    assert "Prüfung der Geräte" in read(tmp_path, text.encode(encoding), "a.txt").text
+
+
+def test_csv_keeps_what_the_cells_say(tmp_path: Path):
+    document = read(tmp_path, 'code;country;"what; it is"\n007;NA;1.50\n"multi\nline";x\n', "a.csv")
+    assert pieces(document) == [("table", None, "code | country | what; it is\n007 | NA | 1.50\nmulti line | x")]
+    assert document.elements[0].n_header_rows == 1
+
+
+def test_csv_with_an_open_quotation_mark(tmp_path: Path):
+    with pytest.raises(UnreadableDocument, match="quotation mark"):
+        read(tmp_path, 'a,b\n"' + "x" * 200_000, "a.csv")
+
+
+def test_mail(tmp_path: Path):
+    document = read(tmp_path, mail(attachment=True), "a.eml")
+    assert document.title == "Grüße aus Lenzow"
+    assert pieces(document)[:3] == [
+        ("title", 1, "Grüße aus Lenzow"),
+        ("text", None, "From: Ada <ada@example.com>\nTo: Ben <ben@example.com>\nDate: Mon, 03 Mar 2025 10:00:00 +0000"),
+        ("text", None, "The pump arrived on Monday and it works as it should."),
+    ]
+    assert document.notes == ("Attachments are not read: 1.",)
+
+
+def test_mail_prefers_its_web_page_whose_headings_stand_below_the_subject(tmp_path: Path):
+    html = "<h1>News</h1><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
+    assert pieces(read(tmp_path, mail(html=html), "a.eml"))[2:] == [("title", 2, "News"), ("table", None, "a | b\n1 | 2")]
+
+
+@pytest.mark.parametrize(("content", "name"), [("\n \n", "a.txt"), ("<html><body></body></html>", "a.html"), ("---\na: 1\n---\n", "a.md")])
+def test_without_text(tmp_path: Path, content: str, name: str):
+    with pytest.raises(UnreadableDocument, match="no text"):
+        read(tmp_path, content, name)
+
+
+def test_cells_over_rows_are_repeated_and_over_columns_padded():
+    table = read_table(
+        "<table><tr><th colspan=2>Site</th><th>Seats</th></tr>"
+        "<tr><td rowspan=2>Skelderby</td><td>A</td><td>34</td></tr><tr><td>B</td><td>12</td></tr></table>"
+    )
+    assert table is not None
+    assert table.rows == (("Site", "", "Seats"), ("Skelderby", "A", "34"), ("Skelderby", "B", "12"))
+    assert table.n_header_rows == 1
+
+
+def test_absurd_spans_and_markup_are_survived():
+    table = read_table("<table><tr><td colspan=99999999 rowspan=0>x</td><td rowspan=-1>y</td></tr><tr></tr></table>")
+    assert table is not None
+    assert table.text.startswith("x | ")
+    assert read_table("<p>no table") is None
+    assert read_table("") is None

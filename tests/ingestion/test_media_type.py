@@ -1,0 +1,80 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from footnote.core.errors import UnreadableDocument, UnsupportedMediaType
+from ingestion.media_type import MediaType, media_type_of
+from tests.ingestion.files import mail, write_docx, write_pdf, write_pptx, write_xlsx
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def test_type_comes_from_content_whatever_the_name_says(tmp_path: Path):
+    assert media_type_of(write_docx(tmp_path / "a"), filename="report.pdf") is MediaType.DOCX
+    assert media_type_of(write_pptx(tmp_path / "b"), filename="report.docx") is MediaType.PPTX
+    assert media_type_of(write_xlsx(tmp_path / "c"), filename="report") is MediaType.XLSX
+    assert media_type_of(write_pdf(tmp_path / "d", lambda c: c.drawString(72, 700, "x")), filename="notes.txt") is MediaType.PDF
+    assert media_type_of(_write(tmp_path / "e", b"plain words\n"), filename="report.pdf") is MediaType.TEXT
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "expected"),
+    [
+        (b"a,b\n1,2\n", "a.csv", MediaType.CSV),
+        (b"a\tb\n1\t2\n", "a.TSV", MediaType.CSV),
+        (b"# Title\n", "README.md", MediaType.MARKDOWN),
+        (b"# Title\n", "README.txt", MediaType.TEXT),
+        (b"a,b\n1,2\n", "unnamed", MediaType.TEXT),
+        (b"<!DOCTYPE html><p>x</p>", "a.txt", MediaType.HTML),
+        (b"\xef\xbb\xbf<html><body>x</body></html>", "a", MediaType.HTML),
+        (b"<div><p>a</p><p>b</p></div>", "a", MediaType.HTML),
+        (b"if a < b: pass </p>", "a.py", MediaType.TEXT),
+        ("Größe\n".encode("cp1252"), "a.txt", MediaType.TEXT),
+        ("Größe\n".encode("utf-16"), "a.txt", MediaType.TEXT),
+        (mail(), "message", MediaType.MAIL),
+        (b"From here on: nothing.\n\nTo: be", "a.txt", MediaType.TEXT),
+        (b"junk before\n%PDF-1.7\n", "a.bin", MediaType.PDF),
+    ],
+)
+def test_kinds_of_text(tmp_path: Path, content: bytes, filename: str, expected: MediaType):
+    assert media_type_of(_write(tmp_path / "x", content), filename=filename) is expected
+
+
+@pytest.mark.parametrize(
+    ("content", "looks_like"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "image/png"),
+        (b"\x00" * 4096, "nothing but zeros"),
+        (bytes(range(256)) * 8, "binary data"),
+        (b"{\\rtf1 hello}", "Rich Text"),
+        (b"<?xml version='1.0'?><rss></rss>", "XML"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'></svg>", "SVG"),
+    ],
+)
+def test_what_is_not_read_is_named_with_what_is(tmp_path: Path, content: bytes, looks_like: str):
+    with pytest.raises(UnsupportedMediaType, match=looks_like) as caught:
+        media_type_of(_write(tmp_path / "x", content), filename="a.pdf")
+    assert "DOCX" in str(caught.value)
+
+
+def test_archives_that_are_no_office_files_are_named(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("readme.txt", "x")
+    with pytest.raises(UnsupportedMediaType, match="ZIP archive"):
+        media_type_of(tmp_path / "a.zip", filename="a.docx")
+    with zipfile.ZipFile(tmp_path / "b.odt", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+    with pytest.raises(UnsupportedMediaType, match="opendocument"):
+        media_type_of(tmp_path / "b.odt", filename="b.odt")
+
+
+def test_empty_and_truncated_files_are_unreadable(tmp_path: Path):
+    with pytest.raises(UnreadableDocument, match="empty"):
+        media_type_of(_write(tmp_path / "x", b""), filename="a.pdf")
+    whole = write_docx(tmp_path / "a.docx").read_bytes()
+    with pytest.raises(UnreadableDocument, match="truncated"):
+        media_type_of(_write(tmp_path / "y", whole[: len(whole) // 2]), filename="a.docx")
