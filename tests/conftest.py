@@ -6,7 +6,7 @@ The network is off but for loopback (``--allow-hosts`` in pyproject.toml).
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import Database, sqlite_url
+from footnote.core.settings import EmbedderSettings
 from footnote.core.types import EVERYONE
+from retrieval.embedder.factory import create_embedder
+from retrieval.embedder.port import Embedder
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +53,11 @@ async def catalog(migrated_catalog: Path, tmp_path: Path) -> AsyncIterator[Catal
     await opened.open(default_principals=(EVERYONE,))
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Iterator[Embedder]:
+    """The bundled model, loaded once: it has a thread of its own and is bound to no event loop."""
+    loaded = asyncio.run(create_embedder(EmbedderSettings()))
+    yield loaded
+    asyncio.run(loaded.close())

@@ -1,0 +1,239 @@
+"""The queue with real parts: catalog, blobs, child processes, embedder and Edge index. Faults are put in at the index's door."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from footnote.core.blobs import FolderBlobStore
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.collections import DEFAULT_COLLECTION
+from footnote.core.catalog.records import AttachmentRecord
+from footnote.core.errors import IndexUnavailable
+from footnote.core.settings import ChunkingSettings, IndexSettings, IngestionSettings
+from footnote.core.telemetry import Telemetry
+from footnote.core.types import EVERYONE, Caller, JobState
+from ingestion import worker as worker_module
+from ingestion.parser_pool import ParserPool
+from ingestion.pipeline import Pipeline
+from ingestion.worker import IngestionWorker
+from retrieval.embedder.port import Embedder
+from retrieval.index.factory import create_index
+from retrieval.index.port import Index, Point
+
+CALLER = Caller(owner="local", principals=frozenset({EVERYONE, "owner:local"}))
+MANY_PARAGRAPHS = "\n\n".join(f"# Section {n}\n\nParagraph {n} says that pump {n} delivers {n * 3} litres an hour." for n in range(1, 30))
+
+
+class Faulty:
+    """The real index; ``before_upsert`` may raise, or wait, before points reach it."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self.before_upsert: Callable[[int], Awaitable[None]] | None = None
+        self.n_upserts = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._index, name)
+
+    async def upsert(self, points: list[Point]) -> None:
+        self.n_upserts += 1
+        if self.before_upsert is not None:
+            await self.before_upsert(self.n_upserts)
+        await self._index.upsert(points)
+
+
+class Ingestion:
+    """Everything that a document passes through."""
+
+    def __init__(self, catalog: Catalog, blobs: FolderBlobStore, index: Faulty, embedder: Embedder, parsers: ParserPool) -> None:
+        self.catalog = catalog
+        self.blobs = blobs
+        self.index = index
+        self._embedder = embedder
+        self._parsers = parsers
+
+    async def upload(self, text: str | bytes, *, filename: str = "pumps.md") -> AttachmentRecord:
+        content = text.encode() if isinstance(text, str) else text
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield content
+
+        blob = await self.blobs.put(stream(), max_bytes=10**9)
+        file = await self.catalog.files.create(
+            owner=CALLER.owner,
+            filename=filename,
+            purpose="assistants",
+            blob_sha256=blob.sha256,
+            size_bytes=blob.size_bytes,
+            media_type=None,
+        )
+        return await self.catalog.attachments.attach(collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER)
+
+    async def start(self) -> IngestionWorker:
+        settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3)
+        pipeline = Pipeline(
+            catalog=self.catalog,
+            blobs=self.blobs,
+            index=self.index,
+            embedder=self._embedder,
+            parsers=self._parsers,
+            settings=settings,
+            chunking=ChunkingSettings(),
+            telemetry=Telemetry(),
+        )
+        worker = IngestionWorker(
+            catalog=self.catalog, index=self.index, pipeline=pipeline, settings=settings, telemetry=Telemetry(), optimize_after_points=10**6
+        )
+        await worker.start(alone=True)
+        return worker
+
+    async def run_until_final(self, attachment: AttachmentRecord) -> AttachmentRecord:
+        worker = await self.start()
+        try:
+            return await self.final(attachment)
+        finally:
+            await worker.close()
+
+    async def final(self, attachment: AttachmentRecord) -> AttachmentRecord:
+        async with asyncio.timeout(60):
+            while not (now := await self.catalog.attachments.by_id(attachment.id)).job.state.is_final:
+                await asyncio.sleep(0.02)
+        return now
+
+    async def n_points_of(self, attachment: AttachmentRecord) -> tuple[int, int]:
+        """Return the points in the index altogether, and the chunks of the live version."""
+        now = await self.catalog.attachments.by_id(attachment.id)
+        chunks = () if now.live_version_id is None else await self.catalog.versions.chunks_of(now.live_version_id)
+        return await self.index.count(), len(chunks)
+
+
+@pytest.fixture(scope="module")
+def parsers() -> Iterator[ParserPool]:
+    """One pool for all tests: its child processes take seconds to start."""
+    pool = ParserPool(IngestionSettings())
+    yield pool
+    asyncio.run(pool.close())
+
+
+@pytest.fixture
+async def ingestion(
+    catalog: Catalog,
+    embedder: Embedder,
+    parsers: ParserPool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Ingestion]:
+    monkeypatch.setattr(worker_module, "delay_s", lambda attempt: 0.01)
+    blobs = FolderBlobStore(tmp_path / "blobs")
+    await blobs.open()
+    index = create_index(IndexSettings(), data_dir=tmp_path, recipe=embedder.recipe)
+    await index.open()
+    yield Ingestion(catalog, blobs, Faulty(index), embedder, parsers)
+    await index.close()
+
+
+async def test_a_document_becomes_exact_chunks_and_as_many_points(ingestion: Ingestion) -> None:
+    done = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
+    assert done.job.state is JobState.COMPLETED
+    assert done.live_version_id is not None
+    text = await ingestion.catalog.versions.text_of(done.live_version_id)
+    chunks = await ingestion.catalog.versions.chunks_of(done.live_version_id)
+    assert [text[chunk.start : chunk.end] for chunk in chunks] == [chunk.text for chunk in chunks]
+    n_points, n_chunks = await ingestion.n_points_of(done)
+    assert n_points == n_chunks == done.job.counts["chunks"] == done.job.counts["chunks_done"] > 5
+    assert {"parse", "clean", "chunk", "embed", "write"} <= set(done.job.step_seconds)
+
+
+async def test_a_failure_that_passes_is_tried_again_and_doubles_nothing(ingestion: Ingestion) -> None:
+    async def fail_twice(n: int) -> None:
+        if n in (2, 4):
+            raise IndexUnavailable("The index does not answer.")
+
+    ingestion.index.before_upsert = fail_twice
+    done = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
+    assert (done.job.state, done.job.attempt) == (JobState.COMPLETED, 3)
+    n_points, n_chunks = await ingestion.n_points_of(done)
+    assert n_points == n_chunks
+
+
+async def test_a_failure_that_stays_ends_the_job_and_leaves_nothing(ingestion: Ingestion) -> None:
+    async def fail(n: int) -> None:
+        if n > 1:
+            raise IndexUnavailable("The index does not answer.", hint="Start it.")
+
+    ingestion.index.before_upsert = fail
+    done = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
+    assert (done.job.state, done.job.error_code) == (JobState.FAILED, "server_error")
+    assert done.job.error_message == "The index does not answer. Start it."
+    assert await ingestion.n_points_of(done) == (0, 0)
+    assert await ingestion.catalog.versions.hidden() == frozenset()
+
+
+async def test_work_that_was_cut_off_is_done_again_exactly_once(ingestion: Ingestion) -> None:
+    attachment = await ingestion.upload(MANY_PARAGRAPHS)
+    written = asyncio.Event()
+
+    async def stop_after_first(n: int) -> None:
+        if n == 2:
+            written.set()
+            await asyncio.sleep(60)
+
+    ingestion.index.before_upsert = stop_after_first
+    first = await ingestion.start()
+    await written.wait()
+    for task in first._tasks:  # as a kill would: nothing is put back, no lease is given up
+        task.cancel()
+    await asyncio.gather(*first._tasks, return_exceptions=True)
+    assert await ingestion.index.count() == 5
+    ingestion.index.before_upsert = None
+    done = await ingestion.run_until_final(attachment)
+    assert (done.job.state, done.job.attempt) == (JobState.COMPLETED, 2)
+    n_points, n_chunks = await ingestion.n_points_of(done)
+    assert n_points == n_chunks
+
+
+async def test_a_cancelled_job_stops_and_its_points_go(ingestion: Ingestion) -> None:
+    attachment = await ingestion.upload(MANY_PARAGRAPHS)
+
+    async def cancel(n: int) -> None:
+        if n == 2:
+            await ingestion.catalog.jobs.cancel(attachment.job.id)
+
+    ingestion.index.before_upsert = cancel
+    worker = await ingestion.start()
+    try:
+        done = await ingestion.final(attachment)
+        assert done.job.state is JobState.CANCELLED
+        async with asyncio.timeout(10):
+            while ingestion.index.n_upserts < 2 or await ingestion.index.count():
+                await asyncio.sleep(0.02)
+    finally:
+        await worker.close()
+
+
+async def test_a_bad_document_fails_with_what_to_do_and_the_next_one_is_done(ingestion: Ingestion) -> None:
+    bad = await ingestion.upload(b"%PDF-1.7\nbroken", filename="broken.pdf")
+    good = await ingestion.upload("A good note about pumps.", filename="good.txt")
+    worker = await ingestion.start()
+    try:
+        failed, done = await ingestion.final(bad), await ingestion.final(good)
+    finally:
+        await worker.close()
+    assert (failed.job.state, failed.job.error_code) == (JobState.FAILED, "invalid_file")
+    assert failed.job.error_message
+    assert failed.job.attempt == 1
+    assert done.job.state is JobState.COMPLETED
+
+
+async def test_the_same_bytes_are_read_once(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = await ingestion.upload(MANY_PARAGRAPHS, filename="one.md")
+    await ingestion.run_until_final(one)
+
+    async def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the same bytes are not parsed again")
+
+    monkeypatch.setattr(ParserPool, "parse", refuse)
+    other = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS, filename="other.md"))
+    assert other.job.state is JobState.COMPLETED
