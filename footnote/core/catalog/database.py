@@ -87,6 +87,15 @@ def _create_engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own transaction handling is switched off: it begins too late (SQLAlchemy's documentation on SQLite and pysqlite).
     connection.isolation_level = None
+    try:
+        _set_pragmas(connection)
+    except BaseException:
+        # The pool does not know the connection yet and would leave its thread running.
+        connection.close()
+        raise
+
+
+def _set_pragmas(connection: Any) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -182,12 +183,16 @@ async def test_a_moment_without_a_time_zone_is_refused(catalog: Catalog):
 
 
 async def unavailable(path: Path, error: type[Exception]) -> str:
+    n_threads = threading.active_count()
     database = Database(sqlite_url(path))
     try:
         with pytest.raises(error) as caught:
             await database.migrate()
     finally:
         await database.close()
+    async with asyncio.timeout(10):  # a connection that failed leaves no thread behind, once its thread has come to its end
+        while threading.active_count() > n_threads:
+            await asyncio.sleep(0.01)
     return str(caught.value)
 
 
