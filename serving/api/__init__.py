@@ -1,1 +1,1 @@
-"""The HTTP API: OpenAI-compatible, a thin shell around answering, the catalog and the blobs. FastAPI stays in here."""
+"""The HTTP API: OpenAI-compatible routes over ``serving.services``. FastAPI and HTTP are known here and nowhere else."""

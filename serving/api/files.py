@@ -1,0 +1,95 @@
+"""``/v1/files``."""
+
+from contextlib import aclosing
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from serving.api.authentication import CallerDependency
+from serving.api.opening import files_of, services_of
+from serving.api.paging import FilePagingDependency
+from serving.api.schemas.files import PURPOSES, FileDeleted, FileList, FileObject, Purpose, file_object
+from serving.api.upload_form import UploadForm
+from serving.files import FileStore
+from serving.services import Services
+
+router = APIRouter(tags=["files"])
+
+ServicesDependency = Annotated[Services, Depends(services_of)]
+FilesDependency = Annotated[FileStore, Depends(files_of)]
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "purpose"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "purpose": {"type": "string", "enum": list(PURPOSES), "description": "For documents: `assistants`."},
+                        "expires_after[anchor]": {"type": "string", "enum": ["created_at"]},
+                        "expires_after[seconds]": {"type": "integer", "minimum": 3600, "maximum": 2592000},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/v1/files", summary="Upload a file", openapi_extra=_FORM)
+async def create_file(request: Request, caller: CallerDependency, services: ServicesDependency, files: FilesDependency) -> FileObject:
+    """Store a file. It is read once it is attached to a vector store; the same bytes may be uploaded any number of times."""
+    form = UploadForm(content_type=request.headers.get("content-type", ""), stream=request.stream())
+    async with aclosing(form.file_bytes()) as content:
+        record = await files.store(content, caller=caller, max_bytes=services.settings.server.max_upload_bytes, describe=form.record)
+    return file_object(record)
+
+
+@router.get("/v1/files", summary="List files")
+async def list_files(
+    caller: CallerDependency,
+    services: ServicesDependency,
+    paging: FilePagingDependency,
+    purpose: Annotated[Purpose | None, Query()] = None,
+) -> FileList:
+    """Return the caller's own files."""
+    page = await services.catalog.files.list(owner=caller.owner, paging=paging, purpose=purpose)
+    data = [file_object(record) for record in page.items]
+    return FileList(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=page.has_more)
+
+
+@router.get("/v1/files/{file_id}", summary="Show a file")
+async def retrieve_file(file_id: str, caller: CallerDependency, services: ServicesDependency) -> FileObject:
+    """Return what is known about a file."""
+    return file_object(await services.catalog.files.get(file_id, owner=caller.owner))
+
+
+@router.delete("/v1/files/{file_id}", summary="Erase a file")
+async def delete_file(file_id: str, caller: CallerDependency, services: ServicesDependency, files: FilesDependency) -> FileDeleted:
+    """Erase a file from all vector stores and from storage; the answer comes when it is done."""
+    await files.erase(file_id, caller=caller)
+    services.wake_ingestion()  # a file with the same bytes may have relied on this one's chunks
+    return FileDeleted(id=file_id)
+
+
+@router.get(
+    "/v1/files/{file_id}/content",
+    summary="Download a file",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def retrieve_file_content(file_id: str, caller: CallerDependency, services: ServicesDependency) -> Response:
+    """Return a file's bytes as they were uploaded."""
+    record = await services.catalog.files.get(file_id, owner=caller.owner)
+    await services.blobs.path(record.blob_sha256)  # what is missing still gets a status of its own
+    headers = {
+        "content-length": str(record.size_bytes),
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(record.filename, safe='')}",
+        "x-content-type-options": "nosniff",
+    }
+    return StreamingResponse(services.blobs.read(record.blob_sha256), media_type="application/octet-stream", headers=headers)
