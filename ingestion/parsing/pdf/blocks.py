@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from footnote.core.types import Box
 from ingestion.parsing.pdf.glyphs import PageGlyphs, Word
-from ingestion.parsing.pdf.segments import Row, Segment, in_column_order, joined_by_space, rows_of, segments_of
+from ingestion.parsing.pdf.segments import Row, Segment, in_column_order, is_right_to_left, joined_by_space, rows_of, segments_of
 from ingestion.parsing.pdf.tables import TableText, aligned_table, table_spans, without_list_gaps
 
 _LIST_ITEM = re.compile(r"^([•▪◦‣●○■□➢✓·]|[–—*-](?=\s)|\(?(\d{1,2}|[a-z]|[ivx]{1,4})[.)](?=\s))")
@@ -48,7 +48,7 @@ class Block:
 
     @property
     def size(self) -> float:
-        """The height of its type, in points."""
+        """The size of its type, in points."""
         return statistics.median(line.size for line in self.lines) if self.lines else 0.0
 
     @property
@@ -83,7 +83,7 @@ def blocks_of(page: PageGlyphs, ruled: Sequence[tuple[TableText, Sequence[Word]]
     for table, _ in sorted(ruled, key=lambda item: item[0].box.top):
         _insert_by_position(blocks, Block(page=page.number, lines=(), table=table))
     sideways = tuple(
-        Line(word.text, Box(word.left, word.top, word.right, word.bottom), word.right - word.left, word.bold)
+        Line(word.text, Box(word.left, word.top, word.right, word.bottom), word.size, word.bold)
         for word in free
         if _is_sideways(word)
     )
@@ -118,8 +118,9 @@ def _blocks_of_region(segments: Sequence[Segment], *, page: int) -> list[Block]:
 
 
 def _line_of(row: Row) -> Line:
-    text = row[0].text
-    for segment in row[1:]:
+    ordered = row[::-1] if is_right_to_left("".join(segment.text for segment in row)) else row
+    text = ordered[0].text
+    for segment in ordered[1:]:
         text = joined_by_space(text, segment.text)
     box = Box(min(s.left for s in row), min(s.top for s in row), max(s.right for s in row), max(s.bottom for s in row))
     return Line(text, box, statistics.median(segment.size for segment in row), bold=all(segment.bold for segment in row))

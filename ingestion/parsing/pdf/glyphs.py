@@ -5,6 +5,7 @@ PDFium is not thread-safe, so every function here must be called under ``PDFIUM_
 
 import ctypes
 import itertools
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,13 +31,17 @@ _THIN = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Characters without a space between them; the box in points from the page's upper left corner, as the page is shown."""
+    """Characters without a space between them; the box in points from the page's upper left corner, as the page is shown.
+
+    ``size`` is that of its font in points; boxes of the same size differ in height from font to font.
+    """
 
     text: str
     left: float
     top: float
     right: float
     bottom: float
+    size: float
     bold: bool
 
     @property
@@ -104,7 +109,8 @@ def _words(textpage: pdfium.PdfTextPage, place: Placement) -> tuple[Word, ...]:
     def close() -> None:
         if box is not None:
             text = _with_surrogates_joined("".join(characters))
-            words.append(Word(text, box.left, box.top, box.right, box.bottom, _is_bold(textpage, first)))
+            size = _font_size(textpage, first) or box.bottom - box.top
+            words.append(Word(text, box.left, box.top, box.right, box.bottom, size, _is_bold(textpage, first)))
         characters.clear()
 
     previous: Box | None = None
@@ -144,6 +150,14 @@ def _with_surrogates_joined(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def _font_size(textpage: pdfium.PdfTextPage, index: int) -> float:
+    """Return the size in which a character is set: the font's, scaled as the text is. 0 where PDFium does not know."""
+    matrix = pdfium_c.FS_MATRIX()
+    if not pdfium_c.FPDFText_GetMatrix(textpage, index, matrix):
+        return 0.0
+    return float(pdfium_c.FPDFText_GetFontSize(textpage, index)) * math.hypot(matrix.b, matrix.d)
 
 
 def _is_bold(textpage: pdfium.PdfTextPage, index: int) -> bool:

@@ -17,14 +17,17 @@ _SYMBOL_AFTER_NUMBER = frozenset({"%", ")", ")%", "%)", "pts", "x"})
 _ENDS_IN_NUMBER = re.compile(r"[\d—–][)%]*$")
 _MIN_SEGMENTS_OF_A_COLUMN = 8
 _MAX_CROSSING_SHARE = 0.2
-_PROSE_SHARE = 0.55
+_PROSE_WIDTH = 0.55
+_PROSE_SHARE = 0.5
+_BOLD_SHARE = 0.9
+"""A line that begins with bold words goes on in the weight of the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Text on one baseline; the box in points from the upper left corner.
 
-    ``size`` is the height of most of its words: a symbol from another font makes the box higher, and the type no larger.
+    ``size`` is the font size of most of it, in points.
     """
 
     text: str
@@ -124,7 +127,7 @@ def segment_of(words: Sequence[Word]) -> Segment:
     for word in ordered:
         text = joined_by_space(text, word.text) if text else word.text
     n_bold = sum(len(word.text) for word in words if word.bold)
-    sizes = [word.height for word in words for _ in word.text]
+    sizes = [word.size for word in words for _ in word.text]
     return Segment(
         text=text,
         left=min(word.left for word in words),
@@ -132,7 +135,7 @@ def segment_of(words: Sequence[Word]) -> Segment:
         right=max(word.right for word in words),
         bottom=max(word.bottom for word in words),
         size=statistics.median(sizes) if sizes else 0.0,
-        bold=n_bold * 2 > len(sizes),
+        bold=n_bold >= _BOLD_SHARE * len(sizes),
     )
 
 
@@ -172,7 +175,7 @@ def in_column_order(segments: Sequence[Segment], *, left: float, right: float) -
 
     What crosses the gutter (a heading over both columns, a wide table) divides the region into bands; in each band the left column
     comes before the right one. Columns are split again, so that three columns are found too. Cells of a table are not taken for
-    columns: the segments on both sides of a gutter must be about as wide as their column.
+    columns: most of the text on both sides of a gutter must be in lines about as wide as their column.
     """
     gutter = _gutter(segments, left=left, right=right)
     if gutter is None:
@@ -226,7 +229,10 @@ def _gutter(segments: Sequence[Segment], *, left: float, right: float) -> float 
 def _is_prose_column(segments: Sequence[Segment]) -> bool:
     if len(segments) < _MIN_SEGMENTS_OF_A_COLUMN:
         return False
-    column_width = max(item.right for item in segments) - min(item.left for item in segments)
-    widths = [item.right - item.left for item in segments]
-    n_words = statistics.median(item.text.count(" ") + 1 for item in segments)
-    return statistics.median(widths) >= _PROSE_SHARE * column_width and (n_words >= 3 or is_ideographic(segments[0].text[0]))
+    width = max(item.right for item in segments) - min(item.left for item in segments)
+    n_in_lines = sum(len(item.text) for item in segments if item.right - item.left >= _PROSE_WIDTH * width and _is_running_text(item.text))
+    return n_in_lines >= _PROSE_SHARE * sum(len(item.text) for item in segments)
+
+
+def _is_running_text(text: str) -> bool:
+    return text.count(" ") >= 2 or is_ideographic(text[0])

@@ -9,7 +9,7 @@ from typing import Any
 from footnote.core.types import Box
 from ingestion.elements import table_row
 from ingestion.parsing.pdf.glyphs import PageGlyphs, Ruling, Word
-from ingestion.parsing.pdf.segments import Row, Segment, joined_segments, rows_of_words, segment_of
+from ingestion.parsing.pdf.segments import Row, Segment, is_right_to_left, joined_segments, rows_of_words, segment_of
 
 _NUMBER_CELL = re.compile(r"^[\s$€£¥(+\-–—]*(US\$)?\s*[\d.,]*\d[\d.,]*\s*[%)x]*$|^[—–-]$")
 _BULLET = re.compile(r"^([•▪◦‣●○■□➢✓–—*·\-]|\(?(\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)])$")
@@ -38,6 +38,12 @@ class TableText:
 def is_number(cell: str) -> bool:
     """Whether a cell holds an amount, and not a label; a lone year labels a column."""
     return bool(_NUMBER_CELL.match(cell)) and not _YEAR.match(cell)
+
+
+def _in_reading_direction(rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Return rows as they are read: from the right where most letters are Hebrew or Arabic."""
+    reverse = is_right_to_left("".join(cell for row in rows for cell in row))
+    return tuple(row[::-1] if reverse else row for row in rows)
 
 
 def n_header_rows(rows: Sequence[Sequence[str]]) -> int:
@@ -94,7 +100,7 @@ def _ruled_table(cells: Sequence[Box], words: Sequence[Word]) -> tuple[TableText
     inside = [word for word in words if _contains(box, word)]
     if not inside or not _is_grid(grid):
         return None
-    rows = tuple(row for row in (_cells_text(row, inside) for row in grid) if any(row))
+    rows = _in_reading_direction([row for row in (_cells_text(row, inside) for row in grid) if any(row)])
     if len(rows) < 2:
         return None
     return TableText(rows, _n_ruled_header_rows(rows), box), [
@@ -238,7 +244,7 @@ def _column_of(segment: Segment, columns: Sequence[tuple[float, float]]) -> int:
 def aligned_table(rows: Sequence[Row]) -> TableText:
     """Return the table of rows that ``table_spans`` found."""
     columns = _columns(rows)
-    cells = tuple(_aligned_cells(row, columns) for row in rows)
+    cells = _in_reading_direction([_aligned_cells(row, columns) for row in rows])
     segments = [segment for row in rows for segment in row]
     box = Box(
         min(item.left for item in segments),
