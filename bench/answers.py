@@ -1,6 +1,6 @@
 """Scores of answers on the handbook's questions: answer found, gold passage cited, right abstention, each with its interval.
 
-    python bench/answers.py --part test --json build/answers.json
+    python -m bench.answers --part test --json build/answers.json
 
 The handbook is ingested into a fresh data directory by the parts that `footnote serve` runs, and each question goes through the
 answering that serves; no judge scores anything. The part `test` is for reporting alone: nothing may be fitted to it.
