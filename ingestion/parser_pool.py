@@ -4,6 +4,7 @@ They hold no store handle: a path goes in, a document comes out.
 """
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from footnote.core.errors import UnreadableDocument
-from footnote.core.settings import IngestionSettings
+from footnote.core.settings import IngestionSettings, TelemetrySettings
+from footnote.core.telemetry.logs import configure_logging
 from footnote.core.types import Document
 from ingestion.cleaning import clean
 from ingestion.parsing import ParsingLimits, parse
@@ -85,10 +87,14 @@ class ParserPool:
 
 def _start(n_parsers: int) -> ProcessPoolExecutor:
     # `spawn`, because a fork would copy locks and threads of the server; one thread each, because the cores belong to the encoder.
-    return ProcessPoolExecutor(max_workers=n_parsers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_child)
+    log_level = logging.getLevelName(logging.getLogger().level).lower()
+    spawning = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(max_workers=n_parsers, mp_context=spawning, initializer=_prepare_child, initargs=(log_level,))
 
 
-def _prepare_child() -> None:
+def _prepare_child(log_level: str) -> None:
+    # structlog's own default would write to standard output, where a command may be printing a document.
+    configure_logging(TelemetrySettings.model_validate({"log_level": log_level}))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
     os.nice(5)

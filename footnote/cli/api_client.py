@@ -1,0 +1,197 @@
+"""The API as the command line calls it: footnote's own HTTP surface, and nothing behind it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeVar
+
+import httpx
+
+from footnote.cli.api_objects import (
+    ApiObject,
+    Attachment,
+    AttachmentState,
+    Collection,
+    FileCitation,
+    Footnote,
+    Readiness,
+    SearchHit,
+    UploadedFile,
+)
+from footnote.cli.failure import CommandFailed
+from footnote.core.filenames import sanitised_filename
+
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 600.0
+"""An answer of a small model on a slow machine takes its time; the server itself bounds how long each part may take."""
+
+PAGE = 100
+
+Item = TypeVar("Item", bound=ApiObject)
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A piece of the answer's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalAnswer:
+    """What closes an answer."""
+
+    footnote: Footnote
+    citations: tuple[FileCitation, ...]
+    finish_reason: str
+
+
+class ApiClient:
+    """Calls one server. Every failure becomes a ``CommandFailed``. Safe to use from several threads."""
+
+    def __init__(self, url: str, *, token: str | None) -> None:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        # No proxy of the environment stands between this process and a server on the same machine.
+        self._http = httpx.Client(
+            base_url=f"{url}/v1/", headers=headers, timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), trust_env=False
+        )
+        self.url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._http.close()
+
+    def collections(self) -> list[Collection]:
+        return list(self._all("vector_stores", Collection))
+
+    def create_collection(self, name: str) -> Collection:
+        return Collection.model_validate(self._call("POST", "vector_stores", body={"name": name}))
+
+    def files(self) -> list[UploadedFile]:
+        """Return the caller's own files."""
+        return list(self._all("files", UploadedFile, limit=1000))
+
+    def upload(self, path: Path, *, on_bytes: Callable[[int], None]) -> UploadedFile:
+        """Send a file; ``on_bytes`` hears how many more bytes have gone out."""
+        with path.open("rb") as stream:
+            files = {"file": (sanitised_filename(path.name), CountedReader(stream, on_bytes), "application/octet-stream")}
+            answer = self._send("POST", "files", data={"purpose": "assistants"}, files=files)
+        return UploadedFile.model_validate(answer)
+
+    def attach(self, collection_id: str, file_id: str) -> Attachment:
+        return Attachment.model_validate(self._call("POST", f"vector_stores/{collection_id}/files", body={"file_id": file_id}))
+
+    def attachment(self, collection_id: str, file_id: str) -> Attachment:
+        return Attachment.model_validate(self._call("GET", f"vector_stores/{collection_id}/files/{file_id}"))
+
+    def attachments(self, collection_id: str, *, state: AttachmentState | None = None) -> Iterator[Attachment]:
+        return self._all(f"vector_stores/{collection_id}/files", Attachment, query={"filter": state} if state else {})
+
+    def search(self, collection_id: str, query: str, *, limit: int) -> list[SearchHit]:
+        answer = self._call("POST", f"vector_stores/{collection_id}/search", body={"query": query, "max_num_results": limit})
+        return [SearchHit.model_validate(hit) for hit in answer["data"]]
+
+    def ask(self, question: str, *, collection_ids: list[str] | None) -> Iterator[TextPiece | FinalAnswer]:
+        """Yield the answer in pieces, then what closes it."""
+        body: dict[str, Any] = {"model": "footnote", "stream": True, "messages": [{"role": "user", "content": question}]}
+        if collection_ids is not None:
+            body["vector_store_ids"] = collection_ids
+        citations: list[FileCitation] = []
+        finish_reason, footnote = "", None
+        for chunk in self._events("chat/completions", body):
+            for choice in chunk["choices"]:
+                if choice["delta"].get("content"):
+                    yield TextPiece(choice["delta"]["content"])
+                citations += [
+                    FileCitation.model_validate(annotation["file_citation"])
+                    for annotation in choice["delta"].get("annotations", [])
+                    if annotation["type"] == "file_citation"
+                ]
+                finish_reason = choice.get("finish_reason") or finish_reason
+            if "claims" in chunk.get("footnote", {}):
+                footnote = Footnote.model_validate(chunk["footnote"])
+        if footnote is None:
+            raise CommandFailed("The answer broke off.", hint="Ask again; the server's log says more.")
+        yield FinalAnswer(footnote=footnote, citations=tuple(citations), finish_reason=finish_reason)
+
+    def readiness(self) -> Readiness:
+        """Return each part's state; the status of the answer says the same once more and is passed over."""
+        try:
+            response = self._http.get(f"{self.url}/readyz")
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return Readiness.model_validate(response.json())
+
+    def _all(self, path: str, kind: type[Item], *, limit: int = PAGE, query: Mapping[str, str] | None = None) -> Iterator[Item]:
+        """Walk through a list of the API, page by page, oldest first."""
+        parameters: dict[str, str | int] = {"limit": limit, "order": "asc", **(query or {})}
+        while True:
+            page = self._call("GET", path, parameters=parameters)
+            yield from (kind.model_validate(item) for item in page["data"])
+            if not page["has_more"] or not page["data"]:
+                return
+            parameters["after"] = page["data"][-1]["id"]
+
+    def _call(
+        self, method: str, path: str, *, body: dict[str, Any] | None = None, parameters: dict[str, str | int] | None = None
+    ) -> dict[str, Any]:
+        return self._send(method, path, json=body, params=parameters)
+
+    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        self._require_success(response)
+        return response.json()
+
+    def _events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the data of each server-sent event."""
+        try:
+            with self._http.stream("POST", path, json=body) as response:
+                if response.is_error:
+                    response.read()
+                self._require_success(response)
+                for line in response.iter_lines():
+                    if line.startswith("data: ") and line != "data: [DONE]":
+                        event = json.loads(line.removeprefix("data: "))
+                        if event.get("error"):
+                            raise CommandFailed(event["error"]["message"])
+                        yield event
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.TransportError) -> CommandFailed:
+        return CommandFailed(
+            f"The server at {self.url} does not answer ({type(error).__name__}).",
+            hint="Look at its log, or start it with `footnote serve`.",
+        )
+
+    def _require_success(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        try:
+            message = str(response.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            message = f"The server at {self.url} answered with status {response.status_code}."
+        raise CommandFailed(message)
+
+
+class CountedReader:
+    """A file to upload that says how much of it has been read."""
+
+    def __init__(self, stream: BinaryIO, on_bytes: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._on_bytes = on_bytes
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._stream.read(size)
+        self._on_bytes(len(piece))
+        return piece

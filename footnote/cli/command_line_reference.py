@@ -1,0 +1,101 @@
+"""The reference of the command line, written from the commands and from the documents that ``--json`` prints.
+
+``python -m footnote.cli.command_line_reference > docs/command-line.md`` writes it anew; a test compares the two.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import typer.main
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from typer.core import TyperArgument, TyperCommand, TyperOption
+
+from footnote.cli.json_documents import AskDocument, DoctorDocument, DocumentsDocument, IngestDocument, SearchDocument
+from footnote.cli.main import app
+
+INTRODUCTION = """\
+# Command line
+
+Written from `footnote/cli` by `python -m footnote.cli.command_line_reference > docs/command-line.md`; a test compares the two.
+
+All commands but `serve` talk HTTP to the server that owns the data directory. Where none runs, a command starts one for itself, on a free
+port of this machine, and stops it at its end: what works beside a server works without one.
+
+| exit status | meaning |
+| --- | --- |
+| 0 | done; for `serve`, stopped by Ctrl-C or SIGTERM |
+| 1 | failed: the line on standard error says what and what to do |
+| 2 | wrong usage: an unknown option or setting, a path that names nothing |
+
+With `--json` a command prints one JSON document on standard output and nothing else there; progress and complaints go to standard
+error. Its fields stand under each command; others may be added, and none is taken away without a new major version.
+"""
+
+JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
+    "ingest": IngestDocument,
+    "search": SearchDocument,
+    "ask": AskDocument,
+    "documents": DocumentsDocument,
+    "doctor": DoctorDocument,
+}
+
+
+def command_line_reference() -> str:
+    """Return ``docs/command-line.md``."""
+    commands = [command for command in typer.main.get_group(app).commands.values() if isinstance(command, TyperCommand)]
+    return "\n".join([INTRODUCTION, *(line for command in commands for line in _section(command))]).rstrip() + "\n"
+
+
+def _section(command: TyperCommand) -> Iterator[str]:
+    name = command.name or ""
+    yield f"## footnote {name}\n"
+    yield from _explanation(inspect.cleandoc(command.help or ""))
+    yield "| option | meaning |\n| --- | --- |"
+    for parameter in command.params:
+        if isinstance(parameter, TyperArgument):
+            yield f"| `{parameter.metavar or (parameter.name or '').upper()}` | {parameter.help} |"
+        elif isinstance(parameter, TyperOption):
+            yield f"| {', '.join(f'`{option}`' for option in parameter.opts)} | {parameter.help} |"
+    yield ""
+    if name in JSON_DOCUMENTS:
+        yield from _document(JSON_DOCUMENTS[name])
+
+
+def _explanation(text: str) -> Iterator[str]:
+    """Yield the command's own help, its examples as code."""
+    for paragraph in text.split("\n\n"):
+        yield f"```sh\n{inspect.cleandoc(paragraph)}\n```\n" if paragraph.startswith("    ") else f"{paragraph}\n"
+
+
+def _document(model: type[BaseModel]) -> Iterator[str]:
+    _, schema = models_json_schema([(model, "serialization")], ref_template="{model}")
+    definitions: dict[str, Any] = schema["$defs"]
+    yield "With `--json`:\n"
+    for name in (model.__name__, *sorted(set(definitions) - {model.__name__})):
+        yield f"**{name}**: {definitions[name]['description']}\n"
+        yield "| field | type | meaning |\n| --- | --- | --- |"
+        for field, details in definitions[name]["properties"].items():
+            yield f"| `{field}` | {_type_of(details)} | {details.get('description', '')} |"
+        yield ""
+
+
+def _type_of(details: dict[str, Any]) -> str:
+    """Return a JSON type in words."""
+    if "$ref" in details:
+        return details["$ref"]
+    if "anyOf" in details:
+        return " or ".join(_type_of(choice) for choice in details["anyOf"])
+    if "enum" in details:
+        return ", ".join(f"`{word}`" for word in details["enum"])
+    if details["type"] == "array":
+        return f"array of {_type_of(details['items'])}"
+    if details["type"] == "object":
+        return f"object of {_type_of(details['additionalProperties'])}"
+    return details["type"]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(command_line_reference())

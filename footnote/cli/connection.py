@@ -1,0 +1,60 @@
+"""The one path of all commands: HTTP, to the server that owns the data directory, or to one that is started here for the command alone."""
+
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
+
+from footnote.cli.api_client import ApiClient
+from footnote.core.data_directory import RunningServer, find_running_server
+from footnote.core.errors import DataDirectoryInUse
+from footnote.core.settings import Settings
+
+STARTING_S = 60.0
+"""How long another process that has just taken the data directory may need until its server answers."""
+
+
+@contextmanager
+def connect(settings: Settings) -> Generator[ApiClient]:
+    """Yield a client of the server that owns the data directory, starting one for the length of the block where there is none.
+
+    Raises:
+        CommandFailed, FootnoteError: there is none, and it cannot be started.
+    """
+    with ExitStack() as stack:
+        running = find_running_server(settings.data_dir) or _start(settings, stack)
+        yield stack.enter_context(ApiClient(running.url, token=running.token.get_secret_value()))
+
+
+def _start(settings: Settings, stack: ExitStack) -> RunningServer:
+    # The server imports torch and much else for seconds; a command beside a running server does without.
+    from footnote.cli.server_thread import server_thread  # noqa: PLC0415
+    from footnote.core.telemetry.logs import configure_logging  # noqa: PLC0415
+
+    settings = _private(settings)
+    configure_logging(settings.telemetry)
+    with suppress(DataDirectoryInUse):  # another process was faster: its server will do
+        stack.enter_context(server_thread(settings))
+    return _wait_for(settings)
+
+
+def _private(settings: Settings) -> Settings:
+    """Return the settings of a server that only this machine reaches, on any free port, and that logs nothing but errors."""
+    server = settings.server.model_copy(update={"host": "127.0.0.1", "port": 0})
+    return settings.model_copy(update={"server": server, "telemetry": settings.telemetry.model_copy(update={"log_level": "error"})})
+
+
+def _wait_for(settings: Settings) -> RunningServer:
+    """Return the server that owns the data directory, as soon as it says where it listens.
+
+    Raises:
+        DataDirectoryInUse: it does not answer in time.
+    """
+    until = time.monotonic() + STARTING_S
+    while time.monotonic() < until:
+        running = find_running_server(settings.data_dir)
+        if running is not None:
+            return running
+        time.sleep(0.2)
+    raise DataDirectoryInUse(
+        f"Another process owns {settings.data_dir}, and its server does not answer.", hint="Wait for it to end, or end it."
+    )

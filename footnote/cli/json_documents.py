@@ -1,0 +1,125 @@
+"""The documents that ``--json`` prints. docs/command-line.md holds their schemas, generated from here and compared by a test."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from footnote.cli.api_objects import Claim, Collection, Passage
+
+
+class JsonDocument(BaseModel):
+    """One document on standard output."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class IngestedFile(JsonDocument):
+    """A file that is in the collection now."""
+
+    path: str = Field(description="The file as it was found.")
+    file_id: str = Field(description="Its id at the server.")
+    bytes: int = Field(description="Its size.")
+    pages: int | None = Field(description="Its pages, where the format has pages and it was read by this command.")
+    chunks: int | None = Field(description="Its chunks, where it was read by this command.")
+
+
+class FailedFile(JsonDocument):
+    """A file that did not go in."""
+
+    path: str = Field(description="The file as it was found.")
+    code: str = Field(description="`unsupported_file`, `invalid_file`, `server_error`, `upload_failed`, `unreadable` or `cancelled`.")
+    message: str = Field(description="Why, and what to do.")
+
+
+class IngestDocument(JsonDocument):
+    """What ``footnote ingest`` did."""
+
+    collection: Collection = Field(description="Where the files went.")
+    collection_created: bool = Field(description="Whether this command created it.")
+    added: list[IngestedFile] = Field(description="What went in.")
+    present: list[IngestedFile] = Field(description="What was there already: the same name and the same bytes.")
+    failed: list[FailedFile] = Field(description="What failed and why. The exit status is 1 where there is any.")
+    seconds: float = Field(description="How long it took.")
+
+
+class SearchHitDocument(JsonDocument):
+    """A chunk that was found."""
+
+    n: int = Field(description="Rank, from 1.")
+    score: float = Field(description="Cosine of query and chunk, by which hits are ordered.")
+    file_id: str = Field(description="The file it stands in.")
+    filename: str = Field(description="That file's name.")
+    collection: Collection = Field(description="The collection it was found in.")
+    page: int | None = Field(description="Its page, where the format has pages.")
+    text: str = Field(description="Its text.")
+
+
+class SearchDocument(JsonDocument):
+    """What ``footnote search`` found."""
+
+    query: str = Field(description="What was searched for.")
+    hits: list[SearchHitDocument] = Field(description="Best first.")
+
+
+class FootnoteShown(JsonDocument):
+    """A footnote: a passage that the answer cites, or after an abstention one of the nearest."""
+
+    n: int = Field(description="The number that the answer's markers have.")
+    file_id: str = Field(description="The file it stands in.")
+    filename: str = Field(description="That file's name.")
+    page: int | None = Field(description="Its page, where the format has pages.")
+    heading: str = Field(description="The headings above it.")
+    quotes: list[str] = Field(description="What supports the answer, word for word.")
+
+
+class AskDocument(JsonDocument):
+    """What ``footnote ask`` was answered. Offsets count Unicode code points, pages start at 1."""
+
+    question: str = Field(description="What was asked.")
+    text: str = Field(description="The answer, with its `[n]` markers.")
+    abstained: bool = Field(description="True where the documents hold no answer; the passages are the nearest ones then.")
+    query: str = Field(description="What was searched for.")
+    claims: list[Claim] = Field(description="The answer's sentences with their verdicts; offsets point into `text`.")
+    footnotes: list[FootnoteShown] = Field(description="What stands under the answer, by number.")
+    passages: list[Passage] = Field(description="All passages that the model was given; offsets point into the document's text.")
+    turn_id: str = Field(description="The turn, for feedback.")
+    release: str = Field(description="What determined the answer.")
+    finish_reason: str = Field(description="`stop`, or `length` where the answer was cut off.")
+    timings_ms: dict[str, float] = Field(description="Milliseconds of each stage.")
+
+
+class StoredDocument(JsonDocument):
+    """A file in a collection."""
+
+    file_id: str = Field(description="The file's id.")
+    filename: str = Field(description="Its name.")
+    collection: Collection = Field(description="Where it is.")
+    state: Literal["in_progress", "completed", "failed", "cancelled"] = Field(description="How far it is.")
+    stage: str = Field(description="The state of its ingestion job.")
+    bytes: int = Field(description="Size of the file.")
+    pages: int | None = Field(description="Its pages, where the format has pages.")
+    chunks: int | None = Field(description="Its chunks.")
+    error: str | None = Field(description="Why it failed.")
+    attached_at: int = Field(description="When it was attached, in seconds since 1970 (UTC).")
+
+
+class DocumentsDocument(JsonDocument):
+    """What ``footnote documents`` lists."""
+
+    documents: list[StoredDocument] = Field(description="By collection, oldest first.")
+
+
+class Finding(JsonDocument):
+    """The result of one check."""
+
+    check: str = Field(description="What was looked at.")
+    status: Literal["ok", "warn", "fail"] = Field(description="`warn`: footnote works, but something is missing. `fail`: it does not work.")
+    detail: str = Field(description="What was found.")
+    advice: str | None = Field(description="What to do.")
+
+
+class DoctorDocument(JsonDocument):
+    """What ``footnote doctor`` found."""
+
+    ok: bool = Field(description="False where any check failed; the exit status is 1 then.")
+    findings: list[Finding] = Field(description="One for each check.")

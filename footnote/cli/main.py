@@ -1,0 +1,241 @@
+"""The commands and their options. What a command needs is imported when it runs: help has to be instant."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from footnote import __version__
+from footnote.cli.failure import FAILED, CommandFailed, as_failure
+from footnote.core.errors import FootnoteError
+
+if TYPE_CHECKING:
+    from footnote.core.settings import Settings
+
+app = typer.Typer(
+    name="footnote",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where footnote keeps everything. By default the setting `data_dir`: `./data`.", show_default=False),
+]
+CollectionName = Annotated[
+    str | None, typer.Option("--collection", "-c", help="Name or id of a collection.", show_default=False, metavar="NAME")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def footnote(
+    *, version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False
+) -> None:
+    """Ask your documents, and get answers whose every claim carries a checked footnote.
+
+    A first round:
+
+        footnote ingest ~/papers
+        footnote ask "What does the trial report about side effects?"
+        footnote serve
+
+    All commands talk to the server that owns the data directory, or start one for themselves where none runs.
+    """
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, by default `127.0.0.1`.", show_default=False)] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, by default 8080; 0 takes a free one.", show_default=False)] = None,
+    data_dir: DataDir = None,
+    ingest: Annotated[
+        list[str] | None, typer.Option(help="Bring this file, folder or glob in first. May be given several times.", metavar="PATH")
+    ] = None,
+    collection: CollectionName = None,
+    question: Annotated[str | None, typer.Option(help="What the printed curl line asks.", show_default=False)] = None,
+) -> None:
+    """Serve the HTTP API until Ctrl-C.
+
+    For example:
+
+        footnote serve
+        footnote serve --port 9000 --data-dir /srv/footnote
+        footnote serve --ingest examples/handbook
+
+    Only one server may own a data directory. Serving other machines needs a key, see docs/settings.md.
+    """
+    from footnote.cli.file_selection import select_files
+    from footnote.cli.serve import QUESTION
+    from footnote.cli.serve import serve as run
+
+    address = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = _settings(data_dir, {"server": address} if address else {})
+    run(settings, ingest_paths=select_files(ingest) if ingest else (), collection=collection, question=question or QUESTION)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders (with all that is in them) and globs.", metavar="PATH...")],
+    *,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring files into a collection, and wait until they can be searched.
+
+    For example:
+
+        footnote ingest report.pdf notes/
+        footnote ingest 'contracts/**/*.docx' --collection contracts
+
+    A collection that does not exist is created. What is there already, with the same name and the same bytes, is not sent again.
+    Exit status 1 says that a file failed; the table says why.
+    """
+    from footnote.cli.connection import connect
+    from footnote.cli.file_selection import select_files
+    from footnote.cli.ingest import ingest as run
+    from footnote.cli.ingest import show_ingest
+    from footnote.cli.terminal import print_json
+
+    files = select_files(paths)
+    with connect(_settings(data_dir)) as client:
+        document = run(client, files, collection=collection)
+    print_json(document) if as_json else show_ingest(document)
+    if document.failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Words or a question.")],
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=50, help="Hits at most.")] = 10,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the passages that a question would find, best first.
+
+    For example:
+
+        footnote search "hotel limits in Poland"
+        footnote search "notice period" --collection contracts -n 3
+    """
+    from footnote.cli.connection import connect
+    from footnote.cli.search import search as run
+    from footnote.cli.search import show_search
+    from footnote.cli.terminal import print_json
+
+    with connect(_settings(data_dir)) as client:
+        document = run(client, query, collection=collection, limit=limit)
+    print_json(document) if as_json else show_search(document)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    *,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a question; the footnotes stand under the answer.
+
+    Each sentence is checked against the passages: `✓` they support it, `✗` they do not, `?` nobody could tell.
+
+    For example:
+
+        footnote ask "What may a hotel in Poland cost?"
+        footnote ask "Who signs?" --collection contracts --json
+    """
+    from footnote.cli.ask import ask as run
+    from footnote.cli.ask import show_footnotes, show_text
+    from footnote.cli.connection import connect
+    from footnote.cli.terminal import print_json
+
+    with connect(_settings(data_dir)) as client:
+        document = run(client, question, collection=collection, on_text=(lambda _: None) if as_json else show_text)
+    print_json(document) if as_json else show_footnotes(document)
+
+
+@app.command()
+def documents(*, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the documents with their state.
+
+    For example:
+
+        footnote documents
+        footnote documents --collection contracts --json
+    """
+    from footnote.cli.connection import connect
+    from footnote.cli.documents import documents as run
+    from footnote.cli.documents import show_documents
+    from footnote.cli.terminal import print_json
+
+    with connect(_settings(data_dir)) as client:
+        document = run(client, collection=collection)
+    print_json(document) if as_json else show_documents(document)
+
+
+@app.command()
+def doctor(
+    *,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Try everything that footnote asks of the Qdrant server at `index.url`.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the installation, and say what to do.
+
+    Packages, models, the data directory, memory, the stores, and the model server where one is set.
+    Exit status 1 says that something does not work.
+
+    For example:
+
+        footnote doctor
+        FOOTNOTE_INDEX__URL=http://qdrant:6333 footnote doctor --contract
+    """
+    from footnote.cli.doctor import examine, show_findings
+    from footnote.cli.terminal import print_json
+
+    document = examine(_settings(data_dir), contract=contract)
+    print_json(document) if as_json else show_findings(document)
+    if not document.ok:
+        raise typer.Exit(FAILED)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process with its status: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except CommandFailed as failure:
+        _end(failure)
+    except FootnoteError as error:
+        _end(as_failure(error))
+    sys.exit(0)
+
+
+def _end(failure: CommandFailed) -> NoReturn:
+    from footnote.cli.terminal import complain
+
+    complain(failure)
+    sys.exit(failure.exit_status)
+
+
+def _settings(data_dir: Path | None, overrides: dict[str, Any] | None = None) -> "Settings":
+    from footnote.core.settings import load_settings
+
+    return load_settings({**(overrides or {}), **({} if data_dir is None else {"data_dir": data_dir})})

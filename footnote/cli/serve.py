@@ -1,0 +1,107 @@
+"""``footnote serve``: the server in the foreground, with a banner that says where to look."""
+
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from footnote import __version__
+from footnote.cli.api_client import ApiClient
+from footnote.cli.failure import CommandFailed
+from footnote.cli.ingest import ingest, show_ingest
+from footnote.cli.json_documents import IngestDocument
+from footnote.cli.server_thread import ServerThread, server_thread
+from footnote.cli.terminal import messages, output
+from footnote.core.data_directory import DataDirectory, find_running_server
+from footnote.core.settings import Settings, TelemetrySettings
+from footnote.core.telemetry.logs import configure_logging
+
+QUESTION = "What do these documents say?"
+
+
+def serve(settings: Settings, *, ingest_paths: Sequence[Path] = (), collection: str | None = None, question: str = QUESTION) -> None:
+    """Serve until a signal asks to stop; Ctrl-C and SIGTERM are the ordinary ends, not errors.
+
+    Args:
+        settings: what to serve, and where.
+        ingest_paths: files to bring in before the banner.
+        collection: where to bring it.
+        question: what the banner's curl line asks.
+
+    Raises:
+        CommandFailed: the address cannot be used.
+        FootnoteError: the services cannot be opened.
+    """
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        # Whoever owns the directory is named before a port that is taken by the very same process.
+        with DataDirectory(settings.data_dir).owned():
+            pass
+        configure_logging(_while_starting(settings.telemetry))
+        messages().print("[dim]footnote is starting …[/]")
+        with server_thread(settings) as server:
+            if ingest_paths:
+                _show_ingested(_ingest(settings, server, ingest_paths, collection=collection))
+            show_banner(output(), server.url, settings, question=question)
+            configure_logging(settings.telemetry)
+            server.wait()
+        raise CommandFailed("The server ended by itself.", hint="Its log says why.")
+    except KeyboardInterrupt:
+        messages().print("\nfootnote has stopped.")
+
+
+def show_banner(console: Console, url: str, settings: Settings, *, question: str) -> None:
+    """Print where to look, and one line that can be pasted."""
+    facts = {
+        "API": f"{url}/v1 (OpenAI-compatible; the model is called footnote)",
+        "reference": f"{url}/openapi.json",
+        "state": f"{url}/readyz",
+        "metrics": f"{url}/metrics",
+        "data": str(settings.data_dir.absolute()),
+    }
+    console.print(f"\n[bold]footnote {__version__}[/] is ready on [bold]{escape(url)}[/]", soft_wrap=True)
+    for name, value in facts.items():
+        console.print(f"  [dim]{name:<10}[/]{escape(value)}", soft_wrap=True)
+    console.print("\nAsk from another terminal:\n")
+    console.print(f"  {escape(curl_line(url, question=question, with_key=bool(settings.server.keys)))}", soft_wrap=True)
+    console.print(f"  {escape(ask_line(settings, question=question))}", soft_wrap=True)
+    console.print("\n[dim]Ctrl-C stops it.[/]")
+    console.file.flush()
+
+
+def curl_line(url: str, *, question: str, with_key: bool) -> str:
+    """Return one line for a shell that asks a question."""
+    body = json.dumps({"model": "footnote", "messages": [{"role": "user", "content": question}]}, ensure_ascii=False)
+    key = ' -H "Authorization: Bearer $KEY"' if with_key else ""
+    return f"curl -s {url}/v1/chat/completions -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
+
+
+def ask_line(settings: Settings, *, question: str) -> str:
+    """Return the same question for footnote's own command line."""
+    return f"footnote ask --data-dir {shlex.quote(str(settings.data_dir))} {shlex.quote(question)}"
+
+
+def _ingest(settings: Settings, server: ServerThread, paths: Sequence[Path], *, collection: str | None) -> IngestDocument:
+    running = find_running_server(settings.data_dir)
+    token = None if running is None else running.token.get_secret_value()
+    with ApiClient(server.url, token=token) as client:
+        return ingest(client, paths, collection=collection)
+
+
+def _show_ingested(document: IngestDocument) -> None:
+    """Print the table where there is news in it; a second start with the same files has none."""
+    if document.added or document.failed:
+        show_ingest(document)
+
+
+def _while_starting(telemetry: TelemetrySettings) -> TelemetrySettings:
+    """Return what is logged until the banner: on a terminal only warnings, as bars and banner tell the rest."""
+    if not sys.stderr.isatty() or telemetry.log_level == "error":
+        return telemetry
+    return telemetry.model_copy(update={"log_level": "warning"})
