@@ -40,6 +40,8 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         generate_unique_id_function=_operation_id,
+        # footnote's own telemetry says which requests there were; the framework's would also export the messages of errors.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
     app.state.opening = Opening(settings, open_services)
     app.state.authentication = Authentication(settings)

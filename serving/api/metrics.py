@@ -1,6 +1,5 @@
 """``/metrics`` for Prometheus, and the middleware that counts requests."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -26,16 +25,19 @@ async def metrics(services: Annotated[Services, Depends(services_of)]) -> Respon
 
 
 class RequestMetricsMiddleware:
-    """Counts and times requests by route, until the last byte of a stream. What comes before the services are open is not counted."""
+    """Counts and times requests by route, until the last byte of a stream, and spans them, so that an answer's stages are one trace.
+
+    What comes before the services are open is not counted.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        telemetry = _telemetry_of(scope) if scope["type"] == "http" else None
+        if telemetry is None:
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
         status = 500
 
         async def send_noting_status(message: Message) -> None:
@@ -44,14 +46,13 @@ class RequestMetricsMiddleware:
                 status = message["status"]
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_noting_status)
-        finally:
-            telemetry = _telemetry_of(scope)
-            if telemetry is not None:
-                telemetry.metrics.observe_request(
-                    method=scope["method"], route=route_of(scope), status=status, seconds=time.perf_counter() - began
-                )
+        with telemetry.stage("request") as stage:
+            try:
+                await self._app(scope, receive, send_noting_status)
+            finally:
+                method, route = scope["method"], route_of(scope)
+                stage.note(method=method, route=route, status=status)
+                telemetry.metrics.observe_request(method=method, route=route, status=status, seconds=stage.seconds)
 
 
 def route_of(scope: Scope) -> str:

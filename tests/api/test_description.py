@@ -1,12 +1,17 @@
 """What describes the service: models, metrics, and the OpenAPI document."""
 
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import openai
 import pytest
 
+from footnote.core.telemetry import Telemetry
+from footnote.core.telemetry.tracing import Tracing
+from serving.answer import AnswerEvent, Question
 from serving.api.openapi import render, served_document
+from tests.api.events import STARTED, finished
 from tests.api.library import Library, Served
 
 COMMITTED = Path(__file__).parents[2] / "openapi.json"
@@ -56,3 +61,38 @@ def test_requests_are_counted_by_route_and_not_by_path(served: Served) -> None:
     assert 'route="unknown",status="404"' in metrics.text
     assert "file-metrics" not in metrics.text
     assert "footnote_jobs_waiting" in metrics.text
+
+
+def test_the_stages_of_an_answer_are_one_trace(library: Library) -> None:
+    from dataclasses import replace
+
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    traced = Library(
+        library.threaded,
+        replace(library.services, telemetry=Telemetry(tracing=Tracing(tracer=provider.get_tracer("test"), close=provider.shutdown))),
+        library.answers,
+        library.blob_folder,
+    )
+
+    async def with_a_stage(_question: Question) -> AsyncGenerator[AnswerEvent]:
+        with traced.services.telemetry.stage("retrieve"):
+            yield STARTED
+        yield finished()
+
+    library.answers.scripts["traced"] = with_a_stage
+    with traced.serve() as served, served.client() as client:
+        for stream in (False, True):
+            answer = client.chat.completions.create(model="footnote", messages=[{"role": "user", "content": "traced"}], stream=stream)
+            assert answer if not stream else list(answer)  # type: ignore[call-overload]
+    provider.shutdown()
+    spans = exporter.get_finished_spans()
+    requests = {span.context.span_id: span for span in spans if (span.attributes or {}).get("route") == "/v1/chat/completions"}
+    stages = [span for span in spans if span.name == "retrieve"]
+    assert len(requests) == len(stages) == 2
+    assert {stage.parent.span_id for stage in stages if stage.parent} == set(requests)
+    assert all((span.attributes or {})["status"] == 200 for span in requests.values())
