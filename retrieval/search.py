@@ -95,16 +95,15 @@ class Searcher:
         return vectors[0], embedding.ms
 
     async def _load(self, chunks: Sequence[ChunkHit], *, hidden: frozenset[str], limit: int) -> tuple[Hit, ...]:
-        """Read chunks, as many at once as are wanted: more only where some of the first were hidden meanwhile."""
+        """Read as many chunks as are wanted, and all of them where some of those have been hidden meanwhile: always in one view."""
         hits: list[Hit] = []
-        for first in range(0, len(chunks), limit):
-            batch = chunks[first : first + limit]
-            visible = await self._catalog.versions.visible_chunks([chunk.chunk_id for chunk in batch], hidden=hidden)
-            hits += [
+        for wanted in (chunks[:limit], chunks):
+            visible = await self._catalog.versions.visible_chunks([chunk.chunk_id for chunk in wanted], hidden=hidden)
+            hits = [
                 Hit(chunk=visible[chunk.chunk_id], score=chunk.score, similarity=chunk.similarity)
-                for chunk in batch
+                for chunk in wanted
                 if chunk.chunk_id in visible
             ]
-            if len(hits) >= limit:
+            if len(hits) >= min(limit, len(chunks)):
                 break
         return tuple(hits[:limit])

@@ -32,6 +32,13 @@ def test_hit_that_is_too_large_ends_after_a_sentence():
     assert (passage.start, passage.end) == (100, 100 + len(passage.text))
 
 
+def test_sentence_that_lacks_one_token_of_room_is_left_out():
+    (passage,) = packed(hits_on(SENTENCE * 8), budget_tokens=6 * N - 1)
+    assert passage.text == (SENTENCE * 5).rstrip()
+    (passage,) = packed(hits_on(SENTENCE * 8), budget_tokens=6 * N)
+    assert passage.text == (SENTENCE * 6).rstrip()
+
+
 def test_hit_that_is_one_long_sentence_ends_after_a_word():
     (passage,) = packed(hits_on("word " * 200), budget_tokens=50)
     assert passage.text == ("word " * 50).rstrip()
@@ -49,6 +56,14 @@ def test_gap_between_neighbours_is_paid_for():
     gap_texts = texts_of([document], gaps_to_read(hits))
     assert [passage.text for passage in packed(hits, budget_tokens=7, gap_texts=gap_texts)] == [document.text]
     assert [passage.text for passage in packed(hits, budget_tokens=6, gap_texts=gap_texts)] == ["one two"]
+
+
+def test_gap_that_was_paid_for_is_missing_for_the_next_hit():
+    document = cut("ver_1", [("", "one two", ""), ("\n# Some heading\n", "three four", "")])
+    hits = [*(hit(chunk) for chunk in document.chunks), hit(stored_chunk("five", version_id="ver_2"), score=0.1)]
+    gap_texts = texts_of([document], gaps_to_read(hits))
+    assert len(packed(hits, budget_tokens=8, gap_texts=gap_texts)) == 2
+    assert len(packed(hits, budget_tokens=7, gap_texts=gap_texts)) == 1
 
 
 def test_without_gap_texts_neighbours_stay_apart_even_where_they_touch():
