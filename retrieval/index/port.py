@@ -45,7 +45,7 @@ class PointHit:
 
 @dataclass(frozen=True, slots=True)
 class HybridHits:
-    """One search's result: the fused list, and the dense similarity of each of its points."""
+    """One search's result: the fused list, and the cosine of the query with each of its points; 0 where the query has no vector."""
 
     hits: tuple[PointHit, ...]
     similarities: tuple[float, ...]

@@ -132,6 +132,7 @@ class IndexContract:
         assert chunks(await index.search(query(text=""), EVERYBODY)) == []
         assert chunks(await index.search(query(axis(0), "the"), EVERYBODY)) == ["chunk_1"]
         assert chunks(await index.search(query(), EVERYBODY)) == []
+        assert chunks(await index.search(query(text="cat \ud800"), EVERYBODY)) == ["chunk_1"]  # half a character
 
     async def test_words_in_other_scripts_and_with_accents(self, index: Index):
         await index.upsert(
