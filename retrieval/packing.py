@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from footnote.core.catalog.records import TextSpan
-from footnote.core.types import Hit, Passage, heading_of
+from footnote.core.types import Hit, PageStarts, Passage, heading_of
 from retrieval.neighbours import Run, gap_between, join_neighbours, single_runs
 
 TokenSpans = Callable[[str], list[tuple[int, int]]]
@@ -105,4 +105,11 @@ def _passage(run: Run, n: int) -> Passage:
         text=run.text,
         score=best.score,
         similarity=max(hit.similarity for hit in run.hits),
+        page_starts=_page_starts(run),
     )
+
+
+def _page_starts(run: Run) -> PageStarts:
+    """Return where pages begin inside a run: within its chunks, and with each chunk that begins on another page."""
+    starts = [start for hit in run.hits for start in ((hit.chunk.start, hit.chunk.page), *hit.chunk.page_starts)]
+    return tuple((offset, page) for offset, page in starts if page is not None and offset < run.end)

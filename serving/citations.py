@@ -94,7 +94,7 @@ def _citation(support: Support, passage: Passage, *, marked: bool) -> Citation:
         start=support.start,
         end=support.end,
         quote=quote_of(support, passage),
-        page=passage.page,
+        page=passage.page_of(support.start),
         score=support.score,
         marked=marked,
     )

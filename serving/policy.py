@@ -132,18 +132,18 @@ class QuotePolicy:
 
     def _show_quote(self, sentence: DraftSentence, support: Support) -> Decision:
         passage = self._passages[support.passage]
-        quote = quote_of(support, passage)
+        quote, page = quote_of(support, passage), passage.page_of(support.start)
         self._quoted.append(support)
         self._quoted_texts.add(_plain(quote))
         self._has_answered = True
         prefix = _LIST_PREFIX.match(sentence.text)
         citation = Citation(
-            passage=passage.n, start=support.start, end=support.end, quote=quote, page=passage.page, score=1.0, marked=False
+            passage=passage.n, start=support.start, end=support.end, quote=quote, page=page, score=1.0, marked=False
         )  # what is shown is the span itself
         detail = f"the passages do not support draft[{sentence.start}:{sentence.end}]; passage {passage.n} is quoted"
         change = Change(ChangeCode.REPLACED_BY_QUOTE, detail)
         return self._show(
-            (prefix.group() if prefix else "") + _quotation(quote, passage),
+            (prefix.group() if prefix else "") + _quotation(quote, passage, page=page),
             gap=sentence.gap or " ",
             verdict=Verdict.SUPPORTED,
             score=1.0,
@@ -190,8 +190,8 @@ class QuotePolicy:
         return Decision(text=gap + text, claim=claim, changes=changes)
 
 
-def _quotation(quote: str, passage: Passage) -> str:
-    place = f"“{passage.filename}”" + (f", p. {passage.page}" if passage.page is not None else "")
+def _quotation(quote: str, passage: Passage, *, page: int | None) -> str:
+    place = f"“{passage.filename}”" + (f", p. {page}" if page is not None else "")
     return f"According to {place}: “{_shortened(' '.join(strip_markers(quote).split()))}” [{passage.n}]"
 
 

@@ -78,12 +78,23 @@ class Document:
     notes: tuple[str, ...] = ()
 
 
+PageStarts = tuple[tuple[int, int], ...]
+"""Pairs of offset and page, in order: from the offset on, text stands on that page. Empty where the format has no pages."""
+
+
+def page_at(page_starts: PageStarts, offset: int, *, default: int | None) -> int | None:
+    """Return the page on which the text at ``offset`` stands; ``default`` before the first start, and where there is none."""
+    pages = [page for start, page in page_starts if start <= offset]
+    return pages[-1] if pages else default
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A contiguous span of a document: ``document.text[start:end] == text``, exactly.
 
     ``context`` (heading path, table caption and header) is embedded and prompted before the text, and has no offsets.
-    ``n_tokens`` counts context and text with the embedder's own tokenizer, without special tokens.
+    ``n_tokens`` counts context and text with the embedder's own tokenizer, without special tokens. ``page`` is where it begins,
+    ``page_starts`` the further pages that it reaches.
     """
 
     id: str
@@ -94,6 +105,7 @@ class Chunk:
     context: str
     page: int | None
     n_tokens: int
+    page_starts: PageStarts = ()
 
     @property
     def embedded_text(self) -> str:
@@ -222,6 +234,7 @@ class StoredChunk:
     context: str
     page: int | None
     n_tokens: int
+    page_starts: PageStarts = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +252,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text as numbered in a prompt: one contiguous span ``document.text[start:end] == text`` and the chunks that it covers."""
+    """Text as numbered in a prompt: one contiguous span ``document.text[start:end] == text`` and the chunks that it covers.
+
+    ``page`` is where it begins; what is quoted from it may stand on a later one, see ``page_of``.
+    """
 
     n: int
     file_id: str
@@ -256,6 +272,11 @@ class Passage:
     text: str
     score: float
     similarity: float
+    page_starts: PageStarts = ()
+
+    def page_of(self, offset: int) -> int | None:
+        """Return the page on which the document's text at ``offset`` stands."""
+        return page_at(self.page_starts, offset, default=self.page)
 
 
 # ------------------------------------------------------------------------------------------------------------------------- answering

@@ -4,13 +4,12 @@ The text of all chunks together is all text of the document's elements, headings
 in its context, so that each chunk can be understood alone. Sizes count the context, a line break and the text.
 """
 
-import bisect
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from footnote.core.ids import chunk_id
-from footnote.core.types import Chunk, ChunkingRecipe, Document, Element, ElementKind
+from footnote.core.types import Chunk, ChunkingRecipe, Document, Element, ElementKind, PageStarts, page_at
 from ingestion.chunking.groups import TINY_SHARE, Group, grouped
 from ingestion.chunking.sections import PATH_SEPARATOR, sections_of
 from ingestion.chunking.splitting import Span, sentences, split_spans, stripped
@@ -64,7 +63,7 @@ def chunk(document: Document, *, recipe: ChunkingRecipe, token_spans: TokenSpans
         for group in grouped(document, sections_of(document), size=size, tokens=tokens)
         for draft in _GroupChunker(document, group, size=size, overlap=recipe.overlap_tokens, tokens=tokens).drafts()
     ]
-    starts = [element.start for element in document.elements]
+    page_starts = _page_starts(document)
     return [
         Chunk(
             id=chunk_id(version_id=version_id, ordinal=ordinal),
@@ -73,7 +72,8 @@ def chunk(document: Document, *, recipe: ChunkingRecipe, token_spans: TokenSpans
             end=draft.span[1],
             text=document.text[draft.span[0] : draft.span[1]],
             context=draft.context,
-            page=document.elements[max(0, bisect.bisect_right(starts, draft.span[0]) - 1)].page,
+            page=page_at(page_starts, draft.span[0], default=document.elements[0].page),
+            page_starts=tuple((offset, page) for offset, page in page_starts if draft.span[0] < offset < draft.span[1]),
             n_tokens=tokens.count(_embedded(draft.context, document.text[draft.span[0] : draft.span[1]])),
         )
         for ordinal, draft in enumerate(drafts)
@@ -88,6 +88,15 @@ def windows(chunk: Chunk, *, token_spans: TokenSpans, window_tokens: int) -> lis
     context = tokens.shortened(chunk.context, budget=window_tokens // 2, keep_end=True) if chunk.context else ""
     spans = _fitting_spans(chunk.text, context=context, size=window_tokens, tokens=tokens)
     return [_embedded(context, chunk.text[start:end]) for start, end in spans]
+
+
+def _page_starts(document: Document) -> PageStarts:
+    """Return where each page begins: with its first element."""
+    starts: list[tuple[int, int]] = []
+    for element in document.elements:
+        if element.page is not None and (not starts or starts[-1][1] != element.page):
+            starts.append((element.start, element.page))
+    return tuple(starts)
 
 
 def _embedded(context: str, text: str) -> str:

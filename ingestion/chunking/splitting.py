@@ -23,12 +23,15 @@ _ABBREVIATION = re.compile(
 )
 
 
+_LONGEST_ABBREVIATION = 10
+
+
 def sentences(text: str) -> list[str]:
     """Return the sentences of a text, with the whitespace after each: together they are the text."""
     parts: list[str] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        if match.end() == start or _ABBREVIATION.search(text, start, match.start()):
+        if match.end() == start or _ABBREVIATION.search(text, max(start, match.start() - _LONGEST_ABBREVIATION), match.start()):
             continue
         parts.append(text[start : match.end()])
         start = match.end()

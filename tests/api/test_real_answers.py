@@ -100,7 +100,6 @@ def test_an_answer_leads_to_what_it_rests_on(client: openai.OpenAI, store: str) 
         assert set(claim["citations"]) <= {passage["n"] for passage in turn["passages"]}
 
 
-@pytest.mark.xfail(strict=True, reason="a citation takes the page on which its passage begins; a passage may go over several pages")
 def test_a_citation_names_the_page_of_its_quote(client: openai.OpenAI, store: str) -> None:
     _, annotations, _ = ask(client, store)
     assert [each["file_citation"]["page"] for each in annotations if each["type"] == "file_citation"] == [2]

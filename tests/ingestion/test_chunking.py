@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from footnote.core.types import Chunk, ChunkingRecipe, Document, ElementKind, heading_of
+from footnote.core.types import Chunk, ChunkingRecipe, Document, ElementKind, heading_of, page_at
 from ingestion.chunking import chunk, windows
 from ingestion.chunking.splitting import sentences, split_spans
 from ingestion.chunking.tokens import Tokens
@@ -286,3 +286,12 @@ def test_chunks_of_any_document_are_sound(pieces, size: int, overlap: int, spans
     recipe = ChunkingRecipe(kind="auto", max_tokens=size, overlap_tokens=overlap)
     chunks = chunk(document, recipe=recipe, token_spans=spans, window_tokens=size, version_id="ver_1")
     assert_sound(document, chunks, size=size, overlap=overlap, spans=spans)
+
+
+def test_a_chunk_knows_where_its_later_pages_begin():
+    document = document_of(text("First page.", page=1), text("Second page.", page=2), text("Still second.", page=2), text("Third.", page=3))
+    (only,) = chunks_of(document)
+    assert only.page == 1
+    assert [(document.text[offset:].split(".")[0], page) for offset, page in only.page_starts] == [("Second page", 2), ("Third", 3)]
+    assert page_at(only.page_starts, document.text.index("Still"), default=only.page) == 2
+    assert page_at(only.page_starts, document.text.index("page."), default=only.page) == 1

@@ -196,6 +196,7 @@ class Chunk(Base):
     text: Mapped[str]
     context: Mapped[str]
     page: Mapped[int | None]
+    page_starts: Mapped[list[Any]]
     n_tokens: Mapped[int]
 
 

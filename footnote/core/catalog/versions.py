@@ -13,7 +13,7 @@ from footnote.core.catalog.moment import now
 from footnote.core.catalog.records import TextSpan, VersionRecord
 from footnote.core.errors import NotFound
 from footnote.core.ids import new_id
-from footnote.core.types import Chunk, Document, JobState, StoredChunk, VersionState
+from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
 
 CHUNKS_PER_STATEMENT = 500
 
@@ -286,6 +286,7 @@ def _chunk_row(version_id: str, chunk: Chunk) -> dict[str, object]:
         "text": chunk.text,
         "context": chunk.context,
         "page": chunk.page,
+        "page_starts": chunk.page_starts,
         "n_tokens": chunk.n_tokens,
     }
 
@@ -300,6 +301,7 @@ def _chunk(row: schema.Chunk) -> Chunk:
         context=row.context,
         page=row.page,
         n_tokens=row.n_tokens,
+        page_starts=_page_starts(row),
     )
 
 
@@ -319,4 +321,9 @@ def _stored_chunk(chunk: schema.Chunk, attachment: schema.Attachment, filename: 
         context=chunk.context,
         page=chunk.page,
         n_tokens=chunk.n_tokens,
+        page_starts=_page_starts(chunk),
     )
+
+
+def _page_starts(row: schema.Chunk) -> PageStarts:
+    return tuple((offset, page) for offset, page in row.page_starts)

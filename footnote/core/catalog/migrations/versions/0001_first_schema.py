@@ -457,6 +457,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("context", sa.Text(), nullable=False),
         sa.Column("page", sa.Integer(), nullable=True),
+        sa.Column("page_starts", sa.JSON(), nullable=False),
         sa.Column("n_tokens", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["version_id"], ["versions.id"], name=op.f("fk_chunks_version_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_chunks")),
