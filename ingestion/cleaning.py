@@ -27,7 +27,7 @@ _LINE_BREAK = re.compile(r"\r\n?|[\x0c\x85\u2028\u2029]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _DOT_LEADER = re.compile(r"(?: ?[.·…_]){6,}")
-_BROKEN_WORD = re.compile(r"([^\W\d_]{2,})[-\u2010] ([^\W\d_]{2,})")
+_BROKEN_WORD = re.compile(r"\b([^\W\d_]{2,40})[-\u2010] ([^\W\d_]{2,40})\b")
 _DIGITS = re.compile(r"\d+")
 
 _MAX_RUNNING_CHARS = 100

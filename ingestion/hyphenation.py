@@ -6,6 +6,7 @@ from collections.abc import Iterable, Set
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _ENDS_BROKEN = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]$")
 _STARTS_LOWER = re.compile(r"[^\W\d_]+")
+_LONGEST_WORD = 50
 
 _SOFT_HYPHEN = "\u00ad"
 """Only ever stands for a break."""
@@ -22,7 +23,7 @@ def joined(first: str, second: str, *, words: Set[str]) -> str | None:
     A hyphen followed by a small letter marks a broken word, unless the document also has the word with its hyphen inside a line
     and never without (``self-hosted``): then the hyphen stays.
     """
-    broken, rest = _ENDS_BROKEN.search(first), _STARTS_LOWER.match(second)
+    broken, rest = _ENDS_BROKEN.search(first, max(0, len(first) - _LONGEST_WORD)), _STARTS_LOWER.match(second)
     if broken is None or rest is None or not rest.group()[0].islower():
         return None
     start, end = broken.group(1).lower(), rest.group().lower()

@@ -20,7 +20,7 @@ _MAIL_HEADER = re.compile(
     rb"^(return-path|received|from|to|subject|date|message-id|mime-version|delivered-to|content-type):[ \t]*\S",
     re.IGNORECASE | re.MULTILINE,
 )
-_HTML_START = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML_START = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _HTML_TAG = re.compile(rb"</(p|div|table|body|html|h[1-6]|ul|ol|li|span|a|article|section|td)>", re.IGNORECASE)
 
 
@@ -54,7 +54,10 @@ _XML_SUFFIXES = (".xml", ".rss", ".atom", ".xsd", ".svg")
 _MARKUP_THAT_IS_NOT_READ = (
     (re.compile(rb"\{\\rtf"), "Rich Text (RTF)"),
     (re.compile(rb"%!PS"), "PostScript"),
-    (re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE | re.DOTALL), "an SVG drawing"),
+    (
+        re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--(?:(?!-->).)*-->\s*)*(<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE | re.DOTALL),
+        "an SVG drawing",
+    ),
     (re.compile(rb"\s*<\?xml\b"), "XML"),
     (re.compile(rb"WEBVTT"), "subtitles (WebVTT)"),
 )

@@ -139,3 +139,8 @@ def test_offsets_hold_whatever_the_text(pieces: list[str]):
         assert "\x00" not in piece
         position = element.end
     assert clean(cleaned).text == cleaned.text
+
+
+@pytest.mark.timeout(20)
+def test_a_word_without_end_takes_no_time():
+    assert clean(document_of((ElementKind.TEXT, "x" * 500_000, None))).text == "x" * 500_000

@@ -78,3 +78,8 @@ def test_empty_and_truncated_files_are_unreadable(tmp_path: Path):
     whole = write_docx(tmp_path / "a.docx").read_bytes()
     with pytest.raises(UnreadableDocument, match="truncated"):
         media_type_of(_write(tmp_path / "y", whole[: len(whole) // 2]), filename="a.docx")
+
+
+@pytest.mark.timeout(10)
+def test_many_comments_before_nothing_take_no_time(tmp_path: Path):
+    assert media_type_of(_write(tmp_path / "x", b"<!-- a --> " * 4000), filename="a.txt") is MediaType.TEXT

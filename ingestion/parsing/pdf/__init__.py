@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -167,7 +168,8 @@ def _kind(block: Block, *, level: int | None, is_caption: bool) -> ElementKind:
 
 def _flowing(lines: tuple[Line, ...], *, words: frozenset[str]) -> str:
     """Return lines as one paragraph: broken words put together, line breaks replaced by spaces."""
-    text = lines[0].text
+    pieces = [lines[0].text]
     for line in lines[1:]:
-        text = joined(text, line.text, words=words) or joined_by_space(text, line.text)
-    return text
+        mended = joined(pieces[-1], line.text, words=words)
+        pieces[-1:] = [mended] if mended is not None else [pieces[-1], line.text]
+    return reduce(joined_by_space, pieces)

@@ -83,9 +83,7 @@ def blocks_of(page: PageGlyphs, ruled: Sequence[tuple[TableText, Sequence[Word]]
     for table, _ in sorted(ruled, key=lambda item: item[0].box.top):
         _insert_by_position(blocks, Block(page=page.number, lines=(), table=table))
     sideways = tuple(
-        Line(word.text, Box(word.left, word.top, word.right, word.bottom), word.size, word.bold)
-        for word in free
-        if _is_sideways(word)
+        Line(word.text, Box(word.left, word.top, word.right, word.bottom), word.size, word.bold) for word in free if _is_sideways(word)
     )
     return [*blocks, Block(page=page.number, lines=sideways)] if sideways else blocks
 
