@@ -130,12 +130,23 @@ def test_checkable(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "[1][2]", "…", "- ", "## Leave", "**Leave**", "**Leave:**", "The rules are as follows:", "Is there anything else?", "Sure!",
+        "[1][2]",
+        "…",
+        "- ",
+        "## Leave",
+        "**Leave**",
+        "**Leave:**",
+        "The rules are as follows:",
+        "Is there anything else?",
+        "Sure!",
         "Hello, and thanks for asking.",
-        "Here is the answer.", ABSTENTION, "The documents do not say. [2]", "Unfortunately, the passages don't contain information about it.",
+        "Here is the answer.",
+        ABSTENTION,
+        "The documents do not say. [2]",
+        "Unfortunately, the passages don't contain information about it.",
         "I don't know.",
     ],
-)  # fmt: skip
+)
 def test_not_checkable(text):
     assert not is_checkable(text)
 

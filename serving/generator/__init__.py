@@ -1,0 +1,1 @@
+"""Generators: write drafts. The port is in `port.py`."""

@@ -1,0 +1,23 @@
+"""Drawing the next token."""
+
+import torch
+
+
+def draw_token(logits: torch.Tensor, *, temperature: float, top_p: float, random: torch.Generator) -> int:
+    """Return a token's id.
+
+    Temperature 0 takes the likeliest, the first of equals. Else the token is drawn from the likeliest tokens that together have the
+    probability ``top_p`` (Holtzman et al., 2020, nucleus sampling); the likeliest is always among them.
+
+    Args:
+        logits: shape (vocabulary,), any float dtype.
+        temperature: logits are divided by it.
+        top_p: in (0, 1].
+        random: on the CPU, so that a seed gives the same draws on every device.
+    """
+    if temperature == 0:
+        return int(logits.argmax())
+    probabilities, ids = torch.softmax(logits.float().cpu() / temperature, dim=-1).sort(descending=True)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    kept = probabilities.masked_fill(before >= top_p, 0.0)
+    return int(ids[torch.multinomial(kept, 1, generator=random)])
