@@ -138,7 +138,6 @@ def test_offsets_hold_whatever_the_text(pieces: list[str]):
         assert piece == piece.strip()
         assert "\x00" not in piece
         position = element.end
-    assert clean(cleaned).text == cleaned.text
 
 
 @pytest.mark.timeout(20)
