@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from footnote.core.errors import UnreadableDocument
@@ -59,6 +62,40 @@ async def test_a_parser_that_hangs_is_ended(tmp_path: Path) -> None:
     finally:
         await pool.close()
     await asyncio.sleep(0)
+
+
+def test_parsers_end_when_their_server_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_text("Some text to read.", encoding="utf-8")
+    server = tmp_path / "server.py"
+    server.write_text(SERVER.format(path=str(path)), encoding="utf-8")
+    process = subprocess.Popen([sys.executable, str(server)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    child = psutil.Process(int(process.stdout.readline()))
+    process.kill()
+    process.wait()
+    child.wait(timeout=10)
+    process.stdout.close()
+
+
+SERVER = """
+import asyncio
+from pathlib import Path
+
+from footnote.core.settings import IngestionSettings
+from ingestion.parser_pool import ParserPool
+
+
+async def main():
+    pool = ParserPool(IngestionSettings())
+    await pool.parse(Path({path!r}), filename="note.txt")
+    print(*pool._executor._processes, flush=True)
+    await asyncio.sleep(60)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
 
 
 def _hang() -> None:

@@ -186,7 +186,7 @@ async def test_an_answer_that_breaks_off_is_kept_with_its_error(handbook: Librar
 
     async def read() -> None:
         async for event in answering.answer(ask("How many days of leave do full-time staff have?")):
-            seen.append(event)
+            seen.append(event)  # noqa: PERF401 - what came before the error is what is looked at
 
     with pytest.raises(ModelUnavailable):
         await read()
