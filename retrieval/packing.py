@@ -112,4 +112,5 @@ def _passage(run: Run, n: int) -> Passage:
 def _page_starts(run: Run) -> PageStarts:
     """Return where pages begin inside a run: within its chunks, and with each chunk that begins on another page."""
     starts = [start for hit in run.hits for start in ((hit.chunk.start, hit.chunk.page), *hit.chunk.page_starts)]
-    return tuple((offset, page) for offset, page in starts if page is not None and offset < run.end)
+    # Chunks may overlap, and then the second one begins before the first one's last page does.
+    return tuple(sorted({(offset, page) for offset, page in starts if page is not None and offset < run.end}))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -78,6 +79,14 @@ def test_joined_passage_has_the_best_score_the_first_page_and_all_chunks():
     assert (passage.score, passage.similarity) == (0.9, 0.6)
     assert passage.chunk_ids == ("chunk_ver_1_0", "chunk_ver_1_1")
     assert (passage.context, passage.heading, passage.page) == ("Manual", "Manual", 1)
+
+
+def test_passage_of_overlapping_chunks_knows_the_page_of_each_place():
+    text = "Page one ends here. Page two begins."
+    one = replace(stored_chunk(text[:24], ordinal=0, page=1), page_starts=((20, 2),))
+    two = stored_chunk(text[14:], ordinal=1, start=14, page=1)
+    (passage,) = packed([hit(one), hit(two)], budget_tokens=50, gap_texts={})
+    assert [passage.page_of(offset) for offset in (0, 19, 20, 30)] == [1, 1, 2, 2]
 
 
 def test_heading_is_the_first_line_of_the_context():
