@@ -46,7 +46,7 @@ FILES = {
 }
 FIT_SPLITS = {"wice": "dev", "begin_wow": "dev", "scifact": "train"}
 TEST_SPLITS = {"wice": "test", "begin_wow": "test", "scifact": "test", "fool_me_twice": "test"}
-ALTERED_WEIGHT = 0.35
+ALTERED_WEIGHT = 0.25
 """What the altered claims weigh beside each public set, which weighs 1: more costs balanced accuracy there (docs/judge.md)."""
 SEED = 20_261
 N_FOLDS = 5

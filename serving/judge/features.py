@@ -18,8 +18,10 @@ from serving.judge.words import Words, contradicts, words
 FEATURES = (
     "similarity",
     "words_found",
+    "names_missing",
     "name_exchanged",
     "numbers_missing",
+    "number_exchanged",
     "negation_added",
     "negation_dropped",
     "opposite_said",
@@ -27,18 +29,20 @@ FEATURES = (
     "length",
 )
 """The vector's entries, in order. The *nearest sentence* is the one with the highest sum of cosine and share of the claim's content
-words; *overlap* is that share in the nearest sentence.
+words. *Sameness* is the third power of that share in the nearest sentence: near 1 where claim and sentence say the same but for a word
+or two, near 0 where they only share a subject. What differs between them weighs by it.
 
     similarity        best cosine of the claim and a sentence: SummaC-ZS takes the best sentence likewise (Laban et al. 2022).
     words_found       share of the claim's content words that stand anywhere in the evidence; a word with the same beginning counts in
                       part. The unigram precision of ROUGE, as "extractive coverage" in Grusky et al. 2018.
-    name_exchanged    the overlap where a name of the claim stands nowhere in the evidence, else 0: nearly the same sentence about somebody
-                      else (entity-level consistency: Nan et al. 2021).
+    names_missing     names of the claim that stand nowhere in the evidence, 2 at most: entity-level consistency, Nan et al. 2021.
+    name_exchanged    the sameness where a name is missing, else 0: the same sentence about somebody else. Exchanged names and numbers and
+                      negations are the transformations of FactCC (Kryscinski et al. 2020).
     numbers_missing   numbers and dates of the claim that stand nowhere in the evidence, 2 at most.
-    negation_added    the overlap where the claim denies and the nearest sentence does not, else 0. Negations, exchanged names and
-                      exchanged numbers are the transformations of FactCC (Kryscinski et al. 2020).
-    negation_dropped  the overlap where the nearest sentence denies and the claim does not, else 0.
-    opposite_said     the overlap where the nearest sentence has the opposite of a word of the claim ("lower" for "higher"), else 0.
+    number_exchanged  the sameness where a number is missing, else 0.
+    negation_added    the sameness where the claim denies and the nearest sentence does not, else 0.
+    negation_dropped  the sameness where the nearest sentence denies and the claim does not, else 0.
+    opposite_said     the sameness where the nearest sentence has the opposite of a word of the claim ("lower" for "higher"), else 0.
     speaker_words     words such as "I" and "you" that the nearest sentence has not, 3 at most: the writer speaks for itself. BEGIN
                       (Dziri et al. 2022) counts such statements as not attributable.
     length            natural logarithm of 1 + the number of content words: a long claim has more that can be wrong.
@@ -81,18 +85,22 @@ def features(claim: Reading, evidence: Sequence[Reading], similarities: Similari
     """
     needed = tuple(dict.fromkeys(claim.words.content))
     nearest = evidence[nearest_sentence(claim, evidence, similarities)].words
-    overlap = _share(needed, nearest.present)
+    sameness = _share(needed, nearest.present) ** 3
     present = frozenset[str]().union(*(reading.words.present for reading in evidence))
     mentioned = frozenset[str]().union(*(reading.quantities.mentioned for reading in evidence))
+    names_missing = _n_missing(claim.words.names, present)
+    numbers_missing = _n_missing(claim.quantities.stated, mentioned)
     return np.array(
         [
             max(similarities),
             _soft_share(needed, present),
-            overlap if _n_missing(claim.words.names, present) else 0.0,
-            min(2, _n_missing(claim.quantities.stated, mentioned)),
-            overlap if claim.words.is_negated and not nearest.is_negated else 0.0,
-            overlap if nearest.is_negated and not claim.words.is_negated else 0.0,
-            overlap if contradicts(claim.words, nearest) else 0.0,
+            min(2, names_missing),
+            sameness if names_missing else 0.0,
+            min(2, numbers_missing),
+            sameness if numbers_missing else 0.0,
+            sameness if claim.words.is_negated and not nearest.is_negated else 0.0,
+            sameness if nearest.is_negated and not claim.words.is_negated else 0.0,
+            sameness if contradicts(claim.words, nearest) else 0.0,
             min(3, _n_missing(claim.words.speaker, nearest.present)),
             math.log1p(len(needed)),
         ],

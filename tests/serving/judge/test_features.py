@@ -20,8 +20,10 @@ def test_a_claim_that_is_the_evidence() -> None:
     assert found == {
         "similarity": 0.9,
         "words_found": 1.0,
+        "names_missing": 0.0,
         "name_exchanged": 0.0,
         "numbers_missing": 0.0,
+        "number_exchanged": 0.0,
         "negation_added": 0.0,
         "negation_dropped": 0.0,
         "opposite_said": 0.0,
@@ -32,12 +34,15 @@ def test_a_claim_that_is_the_evidence() -> None:
 
 def test_an_exchanged_name() -> None:
     found = named("The office in Paris has 12 staff.")
-    assert found["name_exchanged"] == pytest.approx(3 / 4)
+    assert found["names_missing"] == 1
+    assert found["name_exchanged"] == pytest.approx((3 / 4) ** 3)
     assert found["words_found"] == pytest.approx(3 / 4)
 
 
 def test_an_exchanged_number() -> None:
-    assert named("The office in Berlin has 14 staff.")["numbers_missing"] == 1
+    found = named("The office in Berlin has 14 staff.")
+    assert found["numbers_missing"] == 1
+    assert found["number_exchanged"] == pytest.approx((3 / 4) ** 3)
 
 
 def test_a_number_in_words_is_found() -> None:
@@ -55,7 +60,7 @@ def test_a_dropped_negation() -> None:
 
 
 def test_an_opposite() -> None:
-    assert named("Costs increased in 2020.", similarities=[0.1, 0.1, 0.9])["opposite_said"] == pytest.approx(2 / 3)
+    assert named("Costs increased in 2020.", similarities=[0.1, 0.1, 0.9])["opposite_said"] == pytest.approx((2 / 3) ** 3)
 
 
 def test_a_word_with_the_same_beginning_counts_in_part() -> None:
