@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 
 from footnote.cli.api_client import ApiClient
+from footnote.cli.listening import listening
 from footnote.core.data_directory import RunningServer, find_running_server
 from footnote.core.errors import DataDirectoryInUse
 from footnote.core.settings import Settings
@@ -33,7 +34,7 @@ def _start(settings: Settings, stack: ExitStack) -> RunningServer:
     settings = _private(settings)
     configure_logging(settings.telemetry)
     with suppress(DataDirectoryInUse):  # another process was faster: its server will do
-        stack.enter_context(server_thread(settings))
+        stack.enter_context(server_thread(settings, stack.enter_context(listening(settings.server))))
     return _wait_for(settings)
 
 

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from footnote import __version__
-from footnote.cli.api_client import ApiClient
+from footnote.cli.connection import connect
 from footnote.cli.failure import CommandFailed
 from footnote.cli.ingest import ingest, show_ingest
 from footnote.cli.json_documents import IngestDocument
-from footnote.cli.server_thread import ServerThread, server_thread
+from footnote.cli.listening import listening
 from footnote.cli.terminal import messages, output
-from footnote.core.data_directory import DataDirectory, find_running_server
+from footnote.core.data_directory import DataDirectory
 from footnote.core.settings import Settings, TelemetrySettings
 from footnote.core.telemetry.logs import configure_logging
 
@@ -40,20 +40,28 @@ def serve(settings: Settings, *, ingest_paths: Sequence[Path] = (), collection: 
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     try:
-        # Whoever owns the directory is named before a port that is taken by the very same process.
-        with DataDirectory(settings.data_dir).owned():
-            pass
+        _serve(settings, ingest_paths=ingest_paths, collection=collection, question=question)
+    except KeyboardInterrupt:
+        messages().print("\nfootnote has stopped.")
+
+
+def _serve(settings: Settings, *, ingest_paths: Sequence[Path], collection: str | None, question: str) -> None:
+    # Whoever owns the directory is named before a port that is taken by the very same process.
+    with DataDirectory(settings.data_dir).owned():
+        pass
+    with listening(settings.server) as listener:
         configure_logging(_while_starting(settings.telemetry))
         messages().print("[dim]footnote is starting …[/]")
-        with server_thread(settings) as server:
+        # Seconds of imports, which refusals like those above need not wait for.
+        from footnote.cli.server_thread import server_thread  # noqa: PLC0415
+
+        with server_thread(settings, listener) as server:
             if ingest_paths:
-                _show_ingested(_ingest(settings, server, ingest_paths, collection=collection))
+                _show_ingested(_ingest(settings, ingest_paths, collection=collection))
             show_banner(output(), server.url, settings, question=question)
             configure_logging(settings.telemetry)
             server.wait()
-        raise CommandFailed("The server ended by itself.", hint="Its log says why.")
-    except KeyboardInterrupt:
-        messages().print("\nfootnote has stopped.")
+    raise CommandFailed("The server ended by itself.", hint="Its log says why.")
 
 
 def show_banner(console: Console, url: str, settings: Settings, *, question: str) -> None:
@@ -87,10 +95,8 @@ def ask_line(settings: Settings, *, question: str) -> str:
     return f"footnote ask --data-dir {shlex.quote(str(settings.data_dir))} {shlex.quote(question)}"
 
 
-def _ingest(settings: Settings, server: ServerThread, paths: Sequence[Path], *, collection: str | None) -> IngestDocument:
-    running = find_running_server(settings.data_dir)
-    token = None if running is None else running.token.get_secret_value()
-    with ApiClient(server.url, token=token) as client:
+def _ingest(settings: Settings, paths: Sequence[Path], *, collection: str | None) -> IngestDocument:
+    with connect(settings) as client:
         return ingest(client, paths, collection=collection)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from footnote.cli.failure import CommandFailed
+from footnote.cli.listening import address_of
 from footnote.cli.wiring import open_services
 from footnote.core.settings import Settings
 from serving.api.app import create_app
@@ -19,37 +20,26 @@ GRACE_S = 5
 
 
 @contextmanager
-def server_thread(settings: Settings) -> Generator["ServerThread"]:
-    """Run the server while the block lasts; yield it once it can answer questions.
-
-    Args:
-        settings: port 0 takes a free port.
+def server_thread(settings: Settings, listener: socket.socket) -> Generator["ServerThread"]:
+    """Run the server on a listening socket while the block lasts; yield it once it can answer questions.
 
     Raises:
-        CommandFailed: the address cannot be taken.
+        CommandFailed: it ended before it was ready.
         FootnoteError: as ``open_services`` raises them.
     """
-    with _bound_socket(host=settings.server.host, port=settings.server.port) as listener:
-        settings = _with_port(settings, port=listener.getsockname()[1])
-        server = ServerThread(settings, listener)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
-
-
-def address_of(settings: Settings) -> str:
-    """Return the address under which this machine reaches the server: a wildcard host is reached over loopback."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)  # noqa: S104  (compared, not bound)
-    return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
+    server = ServerThread(settings, listener)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 class ServerThread:
     """uvicorn outside the main thread, so that the main thread can show progress and hears the signals."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
-        self.url = address_of(settings)
+        self.url = address_of(listener)
         self._app = create_app(settings, open_services)
         config = uvicorn.Config(
             self._app, lifespan="on", log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S
@@ -101,23 +91,3 @@ class _LoopKeepingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
-
-
-def _bound_socket(*, host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        # Listening at once tells a taken port before models are loaded; early callers wait in the queue until they are.
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise CommandFailed(
-            f"Cannot listen on {host} port {port}: {error.strerror}.", hint="Choose another with --port, or --port 0 for any free one."
-        ) from error
-    return listener
-
-
-def _with_port(settings: Settings, *, port: int) -> Settings:
-    return settings.model_copy(update={"server": settings.server.model_copy(update={"port": port})})
