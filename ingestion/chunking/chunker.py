@@ -5,11 +5,12 @@ in its context, so that each chunk can be understood alone. Sizes count the cont
 """
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from footnote.core.ids import chunk_id
-from footnote.core.types import Chunk, ChunkingRecipe, Document, Element, ElementKind, PageStarts, page_at
+from footnote.core.types import Chunk, ChunkingRecipe, Document, Element, ElementKind, PageStarts
 from ingestion.chunking.groups import TINY_SHARE, Group, grouped
 from ingestion.chunking.sections import PATH_SEPARATOR, sections_of
 from ingestion.chunking.splitting import Span, sentences, split_spans, stripped
@@ -63,7 +64,7 @@ def chunk(document: Document, *, recipe: ChunkingRecipe, token_spans: TokenSpans
         for group in grouped(document, sections_of(document), size=size, tokens=tokens)
         for draft in _GroupChunker(document, group, size=size, overlap=recipe.overlap_tokens, tokens=tokens).drafts()
     ]
-    page_starts = _page_starts(document)
+    pages = _Pages(_page_starts(document), default=document.elements[0].page if document.elements else None)
     return [
         Chunk(
             id=chunk_id(version_id=version_id, ordinal=ordinal),
@@ -72,8 +73,8 @@ def chunk(document: Document, *, recipe: ChunkingRecipe, token_spans: TokenSpans
             end=draft.span[1],
             text=document.text[draft.span[0] : draft.span[1]],
             context=draft.context,
-            page=page_at(page_starts, draft.span[0], default=document.elements[0].page),
-            page_starts=tuple((offset, page) for offset, page in page_starts if draft.span[0] < offset < draft.span[1]),
+            page=pages.at(draft.span[0]),
+            page_starts=pages.starting_within(draft.span),
             n_tokens=tokens.count(_embedded(draft.context, document.text[draft.span[0] : draft.span[1]])),
         )
         for ordinal, draft in enumerate(drafts)
@@ -88,6 +89,23 @@ def windows(chunk: Chunk, *, token_spans: TokenSpans, window_tokens: int) -> lis
     context = tokens.shortened(chunk.context, budget=window_tokens // 2, keep_end=True) if chunk.context else ""
     spans = _fitting_spans(chunk.text, context=context, size=window_tokens, tokens=tokens)
     return [_embedded(context, chunk.text[start:end]) for start, end in spans]
+
+
+class _Pages:
+    """Where pages begin, looked up by halving: a long document has thousands of pages, and more chunks than that."""
+
+    def __init__(self, starts: PageStarts, *, default: int | None) -> None:
+        self._starts = starts
+        self._offsets = [offset for offset, _ in starts]
+        self._default = default
+
+    def at(self, offset: int) -> int | None:
+        place = bisect_right(self._offsets, offset)
+        return self._starts[place - 1][1] if place else self._default
+
+    def starting_within(self, span: Span) -> PageStarts:
+        """Return the pages that begin behind the span's first character."""
+        return self._starts[bisect_right(self._offsets, span[0]) : bisect_left(self._offsets, span[1])]
 
 
 def _page_starts(document: Document) -> PageStarts:

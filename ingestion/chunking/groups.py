@@ -55,27 +55,33 @@ def grouped(document: Document, sections: Sequence[Section], *, size: int, token
     def is_tiny(group: Group) -> bool:
         return tokens.within(document.text[group.start : group.end], int(TINY_SHARE * size))
 
+    def joins_tiny(tiny: Sequence[Section], section: Section) -> bool:
+        group = Group(tuple(tiny))
+        return is_tiny(group) and fits(group.with_section(section))
+
     groups: list[Group] = []
+    current: list[Section] = []
+    has_body = False
     for section in sections:
-        if groups and _may_join(groups[-1], section):
-            joined = groups[-1].with_section(section)
-            if not groups[-1].has_body or (is_tiny(groups[-1]) and fits(joined)):
-                groups[-1] = joined
-                continue
-        if len(groups) >= 2 and not groups[-1].has_body:
-            _join_to_previous(groups, fits)
-        groups.append(Group((section,)))
-    if len(groups) >= 2 and not groups[-1].has_body:
-        _join_to_previous(groups, fits)
+        # Not a group each time: a text all in capitals is thousands of headings, and joining them one by one would take their square.
+        if current and section.level >= current[-1].level and (not has_body or joins_tiny(current, section)):
+            current.append(section)
+            has_body = has_body or section.has_body
+            continue
+        _close_group(groups, current, fits)
+        current, has_body = [section], section.has_body
+    _close_group(groups, current, fits)
     return groups
 
 
-def _may_join(group: Group, section: Section) -> bool:
-    """Whether a section does not stand higher than the one before it."""
-    return section.level >= group.sections[-1].level
-
-
-def _join_to_previous(groups: list[Group], fits: Callable[[Group], bool]) -> None:
-    joined = Group((*groups[-2].sections, *groups[-1].sections))
-    if fits(joined):
-        groups[-2:] = [joined]
+def _close_group(groups: list[Group], sections: Sequence[Section], fits: Callable[[Group], bool]) -> None:
+    """Append a group of sections; headings that nothing followed go to the group before, where they fit."""
+    if not sections:
+        return
+    group = Group(tuple(sections))
+    if groups and not group.has_body:
+        joined = Group((*groups[-1].sections, *group.sections))
+        if fits(joined):
+            groups[-1] = joined
+            return
+    groups.append(group)

@@ -38,19 +38,22 @@ def sections_of(document: Document) -> list[Section]:
     """Return the sections of a document in order; every element but running headers, footers and page breaks is in one of them."""
     sections: list[Section] = []
     headings: list[tuple[int, str]] = []
+    level, elements = 0, list[Element]()
+
+    def close_section() -> None:
+        if elements:
+            sections.append(Section(tuple(text for _, text in headings), level, tuple(elements)))
+
     for element in document.elements:
         if element.kind in _IN_NO_TEXT:
             continue
         if element.kind is ElementKind.TITLE:
-            level = element.level or _DEFAULT_LEVEL
+            close_section()
+            level, elements = element.level or _DEFAULT_LEVEL, []
             headings = [(above, text) for above, text in headings if above < level]
             headings.append((level, " ".join(document.text[element.start : element.end].split())))
-            sections.append(Section(tuple(text for _, text in headings), level, (element,)))
-        elif sections:
-            last = sections[-1]
-            sections[-1] = Section(last.path, last.level, (*last.elements, element))
-        else:
-            sections.append(Section((), 0, (element,)))
+        elements.append(element)
+    close_section()
     return sections
 
 

@@ -1,6 +1,7 @@
 """Chunking: exact offsets, nothing lost, nothing over the window, headings as context."""
 
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from footnote.core.types import Chunk, ChunkingRecipe, Document, ElementKind, heading_of, page_at
 from ingestion.chunking import chunk, windows
+from ingestion.chunking.groups import grouped
+from ingestion.chunking.sections import sections_of
 from ingestion.chunking.splitting import sentences, split_spans
 from ingestion.chunking.tokens import Tokens
 from ingestion.elements import DocumentBuilder
@@ -130,6 +133,20 @@ def test_a_document_of_headings_alone_keeps_them():
 
 def rows(n: int, start: int = 0) -> str:
     return "\n".join(f"city{index} | {index} | {index + 1}" for index in range(start, start + n))
+
+
+def test_the_work_stays_in_proportion_to_the_number_of_headings():
+    def seconds(n: int) -> float:
+        builder = DocumentBuilder(max_text_chars=10**7)
+        for number in range(n):
+            builder.add(ElementKind.TITLE, f"ARTICLE {number}", level=1, page=number)
+        document = builder.build(media_type="text/plain")
+        began = time.process_time()
+        sections = sections_of(document)
+        grouped(document, sections, size=254, tokens=Tokens(lambda text: [(place, place + 1) for place in range(len(text))]))
+        return time.process_time() - began
+
+    assert seconds(20_000) < 5  # the square of it took minutes
 
 
 def test_a_table_that_fits_stays_whole_with_its_caption():
