@@ -64,6 +64,31 @@ async def test_a_parser_that_hangs_is_ended(tmp_path: Path) -> None:
     await asyncio.sleep(0)
 
 
+async def test_a_document_beside_one_that_dies_or_hangs_is_read_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_text("Some text to read.", encoding="utf-8")
+    pool = ParserPool(IngestionSettings(n_parsers=2))
+    try:
+        await asyncio.gather(*(pool.parse(path, filename="note.txt") for _ in range(2)))  # both processes have started
+        dead, slow = await asyncio.gather(pool._run(os._exit, 9), pool._run(_answer_late), return_exceptions=True)
+        assert isinstance(dead, UnreadableDocument)
+        assert slow == "late"
+    finally:
+        await pool.close()
+
+
+async def test_waiting_for_a_turn_does_not_count_as_reading(tmp_path: Path) -> None:
+    path = tmp_path / "blob"
+    path.write_text("Some text to read.", encoding="utf-8")
+    pool = ParserPool(IngestionSettings(parse_timeout_s=30, n_parsers=1))
+    try:
+        await pool.parse(path, filename="note.txt")
+        pool._settings = IngestionSettings(parse_timeout_s=1.8)
+        assert await asyncio.gather(pool._run(_answer_late), pool._run(_answer_late)) == ["late", "late"]
+    finally:
+        await pool.close()
+
+
 def test_parsers_end_when_their_server_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "blob"
     path.write_text("Some text to read.", encoding="utf-8")
@@ -89,13 +114,20 @@ from ingestion.parser_pool import ParserPool
 async def main():
     pool = ParserPool(IngestionSettings())
     await pool.parse(Path({path!r}), filename="note.txt")
-    print(*pool._executor._processes, flush=True)
+    print(*pool._idle[0]._processes, flush=True)
     await asyncio.sleep(60)
 
 
 if __name__ == "__main__":
     asyncio.run(main())
 """
+
+
+def _answer_late() -> str:
+    import time
+
+    time.sleep(1)
+    return "late"
 
 
 def _hang() -> None:

@@ -111,8 +111,8 @@ class Ingestion:
 
 @pytest.fixture(scope="module")
 def parsers() -> Iterator[ParserPool]:
-    """One pool for all tests: its child processes take seconds to start."""
-    pool = ParserPool(IngestionSettings())
+    """One pool for all: its processes take seconds to start. Nobody waits for a turn, which would bind it to one test's loop."""
+    pool = ParserPool(IngestionSettings(n_parsers=worker_module.JOBS_AT_ONCE))
     yield pool
     asyncio.run(pool.close())
 
