@@ -10,6 +10,7 @@ from footnote.core.errors import UnreadableDocument, UnsupportedMediaType
 _HEAD_BYTES = 64 * 1024
 _PDF_HEADER_BYTES = 1024
 _MAX_CONTROL_SHARE = 0.005
+_MAX_TYPE_BYTES = 100
 
 _ZIP_SIGNATURE = b"PK\x03\x04"
 _OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -115,7 +116,7 @@ def _type_of_archive(path: Path) -> MediaType:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-            declared = archive.read("mimetype")[:100].decode("ascii", errors="replace") if "mimetype" in names else None
+            declared = _declared_type(archive) if "mimetype" in names else None
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as error:
         raise UnreadableDocument("The file is a damaged or truncated archive.", hint="Save it again and upload the new copy.") from error
     if declared:
@@ -126,6 +127,11 @@ def _type_of_archive(path: Path) -> MediaType:
         if folder == "xl/" and "xl/workbook.bin" in names:
             raise _unsupported("a binary Excel workbook (.xlsb)", hint="Save it as .xlsx.")
     raise _unsupported("a ZIP archive", hint="Upload the files that it contains.")
+
+
+def _declared_type(archive: zipfile.ZipFile) -> str:
+    with archive.open("mimetype") as member:
+        return member.read(_MAX_TYPE_BYTES).decode("ascii", errors="replace")  # no more: it may unpack to gigabytes
 
 
 def _refusal_of_ole(path: Path) -> UnreadableDocument | UnsupportedMediaType:
