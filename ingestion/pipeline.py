@@ -134,7 +134,7 @@ class Pipeline:
         n_points, n_chunks = 0, 0
         embed_s = write_s = 0.0
         for batch in _batches(chunks, self._settings.embed_batch_chunks):
-            texts = self._windows(batch)
+            texts = await offload(self._windows, batch)
             with self._telemetry.stage("embed") as embedding:
                 vectors = await self._embedder.embed_documents([window.text for window in texts])
             points = [
