@@ -4,6 +4,8 @@ Decisions depend on the text alone, never on the pieces in which it came: a boun
 later text to change it.
 """
 
+# ruff: noqa: SIM905  # lists of words are read and changed more easily as text
+
 import re
 from dataclasses import dataclass
 
@@ -23,13 +25,15 @@ _WORD_BEFORE = re.compile(r"[^\W_](?:[\w.'’-]*[^\W_])?\Z")
 _LIST_NUMBER = re.compile(r"\s*(?:[-*•>]\s*)?\d{1,3}\Z")
 
 _BULLET = re.compile(r"(?:[-*•>]|\d{1,3}[.)])\s+")
-_WRAPPED_IN_BOLD = re.compile(r"(\*\*|__).+\1:?")
-_PLEASANTRY = re.compile(
-    r"(?:hi|hello|hey|dear|thanks|thank you|sure|certainly|of course|great question|good question|you'?re welcome|yes|no|okay|ok|"
-    r"i hope (?:this|that) helps|let me know|here(?: is|'s) (?:the|an|my) answer|sorry|i apologi[sz]e)\b",
-    re.IGNORECASE,
+_BOLD_HEADING = re.compile(r"(\*\*|__)\D*[^\d.!…。！]\1:?")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_PLEASANT_WORDS = frozenset(
+    "hi hello hey there and dear thanks thank you for asking sure certainly of course a great good question you're welcome yes no okay ok "
+    "i hope this that helps let me know if have need any more other further questions help here is here's the an my your answer to happy "
+    "glad can be sorry i'm am about apologize apologise".split()
 )
-_MAX_PLEASANTRY_WORDS = 8
+"""A sentence of these words alone says nothing about a document. One that begins with "Yes," and goes on is a claim."""
+
 _ABSTENTION = re.compile(
     r"(?:(?:unfortunately|sorry|i'?m sorry|i am sorry),?\s+(?:but\s+)?)?"
     r"(?:(?:the|these|those|your)\s+(?:\w+\s+)?(?:documents?|passages?|sources?|texts?|context)\s+(?:do(?:es)?\s+not|don['’]?t|doesn['’]?t)\s+"
@@ -37,6 +41,7 @@ _ABSTENTION = re.compile(
     r"|i\s+(?:do\s+not|don['’]?t)\s+know|i\s+(?:cannot|can['’]?t)\s+(?:answer|find))",
     re.IGNORECASE,
 )
+_GOES_ON_TO_ASSERT = re.compile(r"\b(?:but|however|although|though|except|whereas)\b|;", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +118,20 @@ def is_checkable(claim_text: str) -> bool:
     text = _BULLET.sub("", strip_markers(claim_text).strip(), count=1).strip()
     if not any(character.isalnum() for character in text):
         return False
-    if text.startswith("#") or text.endswith((":", "?", "？")) or _WRAPPED_IN_BOLD.fullmatch(text):
+    if text.startswith("#") or text.endswith((":", "?", "？")) or _BOLD_HEADING.fullmatch(text):
         return False
     return not is_abstention(text) and not _is_pleasantry(text)
 
 
 def is_abstention(claim_text: str) -> bool:
-    """Say whether a claim says that the documents do not have the answer."""
-    return _ABSTENTION.match(_BULLET.sub("", claim_text.strip(), count=1)) is not None
+    """Say whether a claim says that the documents do not have the answer, and does not go on to give one ("…, but …")."""
+    text = _BULLET.sub("", claim_text.strip(), count=1)
+    match = _ABSTENTION.match(text)
+    return match is not None and _GOES_ON_TO_ASSERT.search(text, match.end()) is None
 
 
 def _is_pleasantry(text: str) -> bool:
-    return _PLEASANTRY.match(text) is not None and len(text.split()) <= _MAX_PLEASANTRY_WORDS and not any(c.isdigit() for c in text)
+    return all(word.lower().replace("’", "'") in _PLEASANT_WORDS for word in _WORD.findall(text))
 
 
 def _end_of_claim(text: str, boundary: re.Match[str], *, final: bool) -> int | None:

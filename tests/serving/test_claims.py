@@ -121,6 +121,12 @@ def test_a_closed_claim_never_changes(draft, cut):
         "- Lock the door.",
         "Sure, the limit is 40 pounds.",
         "Yes, managers approve each trip above that limit in writing first.",
+        "Yes, staff may smoke indoors.",
+        "No, leave is never carried over.",
+        "Sorry, staff get no leave.",
+        "**28 days**",
+        "**Staff get forty days of leave.**",
+        "The documents do not mention breakfast, but a hotel may cost 900 crowns.",
     ],
 )
 def test_checkable(text):
@@ -140,6 +146,8 @@ def test_checkable(text):
         "Is there anything else?",
         "Sure!",
         "Hello, and thanks for asking.",
+        "I hope that helps!",
+        "Let me know if you have any other questions.",
         "Here is the answer.",
         ABSTENTION,
         "The documents do not say. [2]",
@@ -158,6 +166,9 @@ def test_abstention(text):
     assert is_abstention(text)
 
 
-@pytest.mark.parametrize("text", ["Staff do not say when they leave.", "The documents must be signed.", "I know."])
+@pytest.mark.parametrize(
+    "text",
+    ["Staff do not say when they leave.", "I don't know the rule, however dinner is free.", "The documents must be signed.", "I know."],
+)
 def test_no_abstention(text):
     assert not is_abstention(text)
