@@ -12,11 +12,16 @@ from serving.api.pump import unless_left
 PING = ": ping\n\n"
 PING_INTERVAL_S = 15.0
 DONE = "data: [DONE]\n\n"
+_ESCAPED_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 
 
 def data_line(json_text: str) -> str:
-    """Return one event."""
-    return f"data: {json_text}\n\n"
+    """Return one event, on what every client takes for one line.
+
+    The format knows carriage return and line feed alone, which JSON escapes. Some clients (httpx's ``iter_lines`` among them) break lines
+    at Unicode's further ends of lines too, and texts may have those.
+    """
+    return f"data: {json_text.translate(_ESCAPED_LINE_ENDS)}\n\n"
 
 
 class EventStream(StreamingResponse):

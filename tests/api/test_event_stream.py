@@ -1,12 +1,13 @@
 """Events flow, silence is filled, and whatever ends a stream ends what it is made from."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
-from serving.api.event_stream import PING, EventStream
+from serving.api.event_stream import PING, EventStream, data_line
 from serving.api.pump import N_WAITING, Pump
 
 
@@ -150,3 +151,9 @@ async def test_a_source_waits_for_a_slow_reader() -> None:
     await asyncio.sleep(0.02)
     assert made <= N_WAITING + 2
     await pump.aclose()
+
+
+def test_an_event_is_one_line_to_every_client() -> None:
+    text = "a\u2028b\u2029c\x85d\re\nf"
+    (line,) = data_line(json.dumps({"text": text}, ensure_ascii=False)).strip().splitlines()
+    assert json.loads(line.removeprefix("data: ")) == {"text": text}
