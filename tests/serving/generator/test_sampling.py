@@ -16,6 +16,11 @@ def test_temperature_zero_takes_the_likeliest_and_the_first_of_equals():
     assert draw_token(torch.tensor([1.0, 2.0, 2.0]), temperature=0, top_p=1, random=torch.Generator()) == 1
 
 
+@pytest.mark.parametrize("temperature", [1e-4, 1e-6, 1e-42, 5e-324])
+def test_the_faintest_warmth_takes_the_likeliest(temperature):
+    assert draws(3, temperature=temperature) == [1, 1, 1]
+
+
 def test_a_seed_repeats_the_draws():
     assert draws(50, seed=7) == draws(50, seed=7) != draws(50, seed=8)
 
