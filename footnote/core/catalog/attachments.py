@@ -39,7 +39,8 @@ class Attachments:
     ) -> AttachmentRecord:
         """Attach a file and queue its job, in one write. A file that is attached already stays as it is, a failed one is tried again.
 
-        The readers are the collection's unless ``principals`` names others; the owner always is one.
+        The readers are the collection's unless ``principals`` names others; the owner always is one. Without ``chunking`` it is cut as the
+        collection says, and where that says nothing, as the settings say when it is read.
 
         Raises:
             NotFound: no such collection or file for this caller.
@@ -55,6 +56,7 @@ class Attachments:
                 await _try_again(session, known)
                 return await _record(session, known)
             readers = sorted(frozenset(collection.principals if principals is None else principals) | {owner_principal(caller.owner)})
+            cut = chunking or collection.chunking
             row = schema.Attachment(
                 id=new_id("att"),
                 collection_id=collection.id,
@@ -62,7 +64,7 @@ class Attachments:
                 owner=caller.owner,
                 principals=readers,
                 attributes=dict(attributes or {}),
-                chunking=None if chunking is None else asdict(chunking),
+                chunking=None if cut is None else asdict(cut),
                 created_at=now(),
             )
             twin = await _twin_of(session, row, file)

@@ -49,6 +49,15 @@ async def test_the_readers_are_the_collections_or_those_that_are_named_and_alway
     ]
 
 
+async def test_a_file_is_cut_as_its_collection_says_unless_it_says_itself(catalog: Catalog):
+    of_all = ChunkingRecipe(kind="static", max_tokens=400, overlap_tokens=50)
+    own = ChunkingRecipe(kind="static", max_tokens=100, overlap_tokens=0)
+    store = (await catalog.collections.create(caller=ANN, principals=[], name="cut", chunking=of_all)).id
+    inherited = await attach(catalog, store, await upload(catalog, text="a"))
+    named = await attach(catalog, store, await upload(catalog, text="b"), chunking=own)
+    assert (inherited.chunking, named.chunking) == (of_all, own)
+
+
 async def test_an_attachment_with_other_readers_does_not_exist_for_the_collections(catalog: Catalog):
     sea, file = await collection(catalog, ANN, "divers"), await upload(catalog)
     await attach(catalog, sea, file, principals=["pilots"])
