@@ -63,11 +63,11 @@ class HitText(ApiObject):
 
 
 class SearchHit(ApiObject):
-    """A chunk that a search found."""
+    """A chunk that a search found. ``similarity`` is its cosine with the query."""
 
     file_id: str
     filename: str
-    score: float
+    similarity: float
     content: list[HitText]
 
 

@@ -46,7 +46,7 @@ class SearchHitDocument(JsonDocument):
     """A chunk that was found."""
 
     n: int = Field(description="Rank, from 1.")
-    score: float = Field(description="Cosine of query and chunk, by which hits are ordered.")
+    score: float = Field(description="Cosine of query and chunk; hits of several collections are ordered by it.")
     file_id: str = Field(description="The file it stands in.")
     filename: str = Field(description="That file's name.")
     collection: Collection = Field(description="The collection it was found in.")

@@ -15,13 +15,16 @@ SHOWN_CHARS = 300
 def search(client: ApiClient, query: str, *, collection: str | None, limit: int) -> SearchDocument:
     """Search one collection, or all of them.
 
-    A hit's score is its cosine with the query, so that hits of several collections can be put in one order.
+    One collection's hits come in its own order, by meaning and by words together. The ranks of different collections cannot be compared,
+    so hits of several are put in the order of their cosine with the query, which is also the score that is shown.
 
     Raises:
         CommandFailed: there is no such collection, or the server does not answer.
     """
-    found = [(hit, place) for place in existing_collections(client, collection) for hit in client.search(place.id, query, limit=limit)]
-    found.sort(key=lambda pair: -pair[0].score)
+    places = existing_collections(client, collection)
+    found = [(hit, place) for place in places for hit in client.search(place.id, query, limit=limit)]
+    if len({place.id for _, place in found}) > 1:
+        found.sort(key=lambda pair: -pair[0].similarity)
     hits = [_document(n, hit, place) for n, (hit, place) in enumerate(found[:limit], start=1)]
     return SearchDocument(query=query, hits=hits)
 
@@ -47,7 +50,7 @@ def show_search(document: SearchDocument) -> None:
 def _document(n: int, hit: SearchHit, place: Collection) -> SearchHitDocument:
     return SearchHitDocument(
         n=n,
-        score=hit.score,
+        score=hit.similarity,
         file_id=hit.file_id,
         filename=hit.filename,
         collection=place,
