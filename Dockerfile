@@ -1,4 +1,4 @@
-# footnote on a CPU. The page and the API listen on port 8080; everything that is kept lies in /data.
+# footnote on a CPU. The API listens on port 8080; everything that is kept lies in /data.
 #
 #   docker build -t footnote .
 #   docker run -p 127.0.0.1:8080:8080 -v footnote-data:/data \
