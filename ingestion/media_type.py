@@ -103,6 +103,12 @@ def media_type_of(path: Path, *, filename: str) -> MediaType:
     raise _unsupported(_description_of_binary(head))
 
 
+def telling_suffix(filename: str) -> str:
+    """Return the end of a name where it can decide what bytes are taken for, in lower case; else nothing."""
+    suffix = PurePath(filename).suffix.lower()
+    return suffix if suffix in (*_TEXT_KIND_BY_SUFFIX, ".eml", *_HTML_SUFFIXES, *_XML_SUFFIXES) else ""
+
+
 def _unsupported(looks_like: str, *, hint: str | None = None) -> UnsupportedMediaType:
     return UnsupportedMediaType(
         f"The file looks like {looks_like}, which cannot be read.", hint=f"{hint or ''} Supported are {SUPPORTED}.".strip()

@@ -8,7 +8,7 @@ from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease
 from footnote.core.catalog.records import AttachmentRecord, JobRecord
-from footnote.core.errors import UnreadableDocument
+from footnote.core.errors import FootnoteError, UnreadableDocument
 from footnote.core.ids import point_id
 from footnote.core.offload import offload
 from footnote.core.settings import ChunkingSettings, IngestionSettings
@@ -16,7 +16,7 @@ from footnote.core.telemetry import Telemetry
 from footnote.core.types import Chunk, Document, JobState
 from ingestion.chunking import chunk, windows
 from ingestion.parser_pool import ParserPool
-from ingestion.recipe import PARSER, Recipe, chunking_recipe
+from ingestion.recipe import Recipe, chunking_recipe, parser_of
 from retrieval.embedder.port import Embedder
 from retrieval.index.port import Index, Point
 
@@ -72,9 +72,14 @@ class Pipeline:
             recipe_sha256=recipe.sha256,
             lease=lease,
         )
-        chunks = await self._chunk(document, recipe, version_id=version.id, lease=lease)
-        n_points = await self._embed_and_write(attachment, version.id, chunks, lease)
-        retired = await self._catalog.versions.publish(version.id, n_points=n_points, lease=lease)
+        try:
+            chunks = await self._chunk(document, recipe, version_id=version.id, lease=lease)
+            n_points = await self._embed_and_write(attachment, version.id, chunks, lease)
+            await self._follow_changes(attachment)
+            retired = await self._catalog.versions.publish(version.id, n_points=n_points, lease=lease)
+        except FootnoteError:
+            await self._drop_orphans(version.id)
+            raise
         await self.forget(retired)
         return n_points
 
@@ -84,16 +89,32 @@ class Pipeline:
             await self._index.delete_versions(version_ids)
             await self._catalog.versions.forget(version_ids)
 
+    async def _follow_changes(self, written: AttachmentRecord) -> None:
+        """Give the points the attributes and readers that were changed while they were written: some carry the older ones.
+
+        A change that comes later finds all points written, and changes them itself.
+        """
+        current = await self._catalog.attachments.by_id(written.id)
+        while (current.principals, current.attributes) != (written.principals, written.attributes):
+            await self._index.update_payload(current.id, principals=current.principals, attributes=current.attributes)
+            written, current = current, await self._catalog.attachments.by_id(written.id)
+
+    async def _drop_orphans(self, version_id: str) -> None:
+        """Delete what was written of a version that was given up meanwhile: whoever did that cannot have seen the last points."""
+        if await self._catalog.versions.is_given_up(version_id):
+            await self._index.delete_versions([version_id])
+
     def _recipe(self, attachment: AttachmentRecord) -> Recipe:
         return Recipe(
-            parser=PARSER,
+            parser=parser_of(attachment.file.filename),
             chunking=chunking_recipe(attachment.chunking, settings=self._chunking, window_tokens=self._embedder.recipe.max_tokens),
             embedding=self._embedder.recipe,
         )
 
     async def _read(self, attachment: AttachmentRecord, lease: JobLease) -> tuple[str, Document]:
         """Parse and clean, unless this owner's same bytes were read before."""
-        known = await self._catalog.versions.find_document(owner=attachment.owner, blob_sha256=attachment.file.blob_sha256, parser=PARSER)
+        parser = parser_of(attachment.file.filename)
+        known = await self._catalog.versions.find_document(owner=attachment.owner, blob_sha256=attachment.file.blob_sha256, parser=parser)
         if known is not None:
             return known
         with self._telemetry.stage("parse") as parsing:
@@ -106,7 +127,7 @@ class Pipeline:
             document = await self._parsers.clean(parsed)
         await self._catalog.jobs.advance(lease, JobState.CHUNKING, seconds={"clean": cleaning.ms / 1000})
         document_id = await self._catalog.versions.store_document(
-            document, owner=attachment.owner, blob_sha256=attachment.file.blob_sha256, parser=PARSER, lease=lease
+            document, owner=attachment.owner, blob_sha256=attachment.file.blob_sha256, parser=parser, lease=lease
         )
         return document_id, document
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from footnote.core.settings import ChunkingSettings
 from footnote.core.types import ChunkingRecipe, EmbeddingRecipe
+from ingestion.media_type import telling_suffix
 
 PARSER = "footnote-1"
 """Names what parsing and cleaning make of bytes. Raise the number when either changes: what was read before is then read again."""
@@ -26,6 +27,11 @@ class Recipe:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+
+
+def parser_of(filename: str) -> str:
+    """Return the name of what reads a file: bytes uploaded as ``.txt`` and again as ``.csv`` are two documents."""
+    return PARSER + telling_suffix(filename)
 
 
 def chunking_recipe(wanted: ChunkingRecipe | None, *, settings: ChunkingSettings, window_tokens: int) -> ChunkingRecipe:

@@ -13,14 +13,14 @@ from footnote.core.catalog.records import AttachmentRecord
 from footnote.core.errors import IndexUnavailable
 from footnote.core.settings import ChunkingSettings, IndexSettings, IngestionSettings
 from footnote.core.telemetry import Telemetry
-from footnote.core.types import EVERYONE, Caller, JobState
+from footnote.core.types import EVERYONE, Access, Caller, Comparison, JobState
 from ingestion import worker as worker_module
 from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
 from ingestion.worker import IngestionWorker
 from retrieval.embedder.port import Embedder
 from retrieval.index.factory import create_index
-from retrieval.index.port import Index, Point
+from retrieval.index.port import Index, IndexQuery, Point
 
 CALLER = Caller(owner="local", principals=frozenset({EVERYONE, "owner:local"}))
 MANY_PARAGRAPHS = "\n\n".join(f"# Section {n}\n\nParagraph {n} says that pump {n} delivers {n * 3} litres an hour." for n in range(1, 30))
@@ -211,6 +211,57 @@ async def test_a_cancelled_job_stops_and_its_points_go(ingestion: Ingestion) -> 
                 await asyncio.sleep(0.02)
     finally:
         await worker.close()
+
+
+async def test_a_file_that_is_detached_while_it_is_written_leaves_no_points(ingestion: Ingestion) -> None:
+    attachment = await ingestion.upload(MANY_PARAGRAPHS)
+    detached = asyncio.Event()
+
+    async def detach(n: int) -> None:
+        if n == 2:
+            versions = await ingestion.catalog.attachments.detach(DEFAULT_COLLECTION, attachment.file.id, caller=CALLER)
+            await ingestion.index.delete_versions(versions)
+            await ingestion.catalog.versions.forget(versions)
+            detached.set()
+
+    ingestion.index.before_upsert = detach
+    worker = await ingestion.start()
+    try:
+        await detached.wait()
+        other = await ingestion.upload("A note that comes later.", filename="later.txt")
+        assert (await ingestion.final(other)).job.state is JobState.COMPLETED
+        async with asyncio.timeout(10):
+            while await ingestion.n_points_of(other) != (1, 1):
+                await asyncio.sleep(0.02)
+    finally:
+        await worker.close()
+
+
+async def test_attributes_that_change_while_points_are_written_are_on_all_of_them(ingestion: Ingestion) -> None:
+    attachment = await ingestion.upload(MANY_PARAGRAPHS)
+
+    async def change(n: int) -> None:
+        if n == 2:
+            changed = await ingestion.catalog.attachments.set_attributes(
+                DEFAULT_COLLECTION, attachment.file.id, {"year": 2025.0}, caller=CALLER
+            )
+            await ingestion.index.update_payload(changed.id, principals=changed.principals, attributes=changed.attributes)
+
+    ingestion.index.before_upsert = change
+    done = await ingestion.run_until_final(attachment)
+    n_points, _ = await ingestion.n_points_of(done)
+    query = IndexQuery(dense=None, text="pump", limit=100, filter=Comparison("eq", "year", 2025.0))
+    found = await ingestion.index.search(query, Access(collection_ids=frozenset({DEFAULT_COLLECTION}), principals=CALLER.principals))
+    assert len(found.hits) == n_points > 5
+
+
+async def test_the_same_bytes_under_another_ending_are_another_document(ingestion: Ingestion) -> None:
+    content = "name,litres\nleft pump,4\nright pump,5"
+    as_text = await ingestion.run_until_final(await ingestion.upload(content, filename="pumps.txt"))
+    as_table = await ingestion.run_until_final(await ingestion.upload(content, filename="pumps.csv"))
+    texts = [await ingestion.catalog.versions.text_of(str(done.live_version_id)) for done in (as_text, as_table)]
+    assert texts[0].startswith("name,litres")
+    assert texts[1].startswith("name | litres")
 
 
 async def test_a_bad_document_fails_with_what_to_do_and_the_next_one_is_done(ingestion: Ingestion) -> None:

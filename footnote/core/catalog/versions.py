@@ -162,6 +162,12 @@ class Versions:
             )
             return tuple(found)
 
+    async def is_given_up(self, version_id: str) -> bool:
+        """Whether a version will never be shown (again): retired, failed, or forgotten already."""
+        async with self._database.read() as session:
+            state = await session.scalar(select(schema.Version.state).where(schema.Version.id == version_id))
+        return state not in (VersionState.PENDING, VersionState.LIVE)
+
     async def forget(self, version_ids: Sequence[str]) -> None:
         """Forget versions whose points have left the index, with their chunks; live and pending ones stay."""
         if not version_ids:
