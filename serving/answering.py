@@ -70,6 +70,7 @@ class Answerer:
         policy: Policy,
         release: Release,
         settings: GeneratorSettings,
+        budget_tokens: int,
         telemetry: Telemetry,
         max_concurrent: int,
     ) -> None:
@@ -82,6 +83,7 @@ class Answerer:
         self._policy: Policy = policy
         self._release = release
         self._settings = settings
+        self._budget_tokens = budget_tokens
         self._telemetry = telemetry
         self._max_concurrent = max_concurrent
         self._n_running = 0
@@ -106,7 +108,7 @@ class Answerer:
         progress = _Progress(began=time.perf_counter())
         asked = await self._ask(question, progress)
         yield AnswerStarted(turn_id=asked.turn_id, release_id=self._release.id, query=asked.query, passages=asked.passages)
-        verifier = Verifier(asked.passages, judge=self._judge, policy=self._policy)
+        verifier = Verifier(asked.passages, judge=self._judge, policy=self._policy, question=asked.query)
         draft = _abstention() if asked.retrieved.abstain else self._draft(asked, progress)
         try:
             async with aclosing(verifier.verify(draft)) as events:
@@ -114,7 +116,7 @@ class Answerer:
                     if isinstance(event, ClaimJudged):
                         self._telemetry.metrics.count_verdict(event.claim.verdict)
                     yield event
-            if asked.retrieved.abstain:
+            if progress.finish_reason == CANCELLED:  # no model wrote, or verification has heard enough of it
                 progress.finish_reason = "stop"
         except FootnoteError as error:
             progress.finish_reason, progress.error_code = "error", type(error).__name__
@@ -133,7 +135,7 @@ class Answerer:
             query = await self._rewriter.rewrite(question.text, question.history)
         progress.timings_ms["rewrite"] = rewriting.ms
         with self._telemetry.stage("retrieve"):
-            retrieved = await self._passages.retrieve(query, access, filter=question.filter)
+            retrieved = await self._passages.retrieve(query, access, filter=question.filter, budget_tokens=self._budget_tokens)
         progress.timings_ms.update(retrieved.timings_ms)
         passages, prompt = self._fit(question, retrieved)
         return _Asked(

@@ -15,12 +15,16 @@ from footnote.core.types import Citation, Claim, DraftClaim, Passage, Verdict
 from serving.citations import cite, keep_markers, marked_numbers, quote_of, strip_markers, unknown_numbers
 from serving.claims import ABSTENTION, DraftSentence, is_abstention, is_checkable
 from serving.judge.port import Judgement, Support
+from serving.own_words import may_stand
 
 Policy = Literal["flag", "quote"]
 
 _MAX_QUOTE_CHARS = 400
 _NEAR_ENOUGH = 0.5
 """The share of the judge's threshold that a passage's own support has to reach for its span to be quoted in a claim's place."""
+
+_MAX_QUOTES = 2
+"""Quotes in one answer: what a model that was replaced twice would say next is no better."""
 
 _LIST_PREFIX = re.compile(r"(?:[-*•]|\d{1,3}[.)])\s+")
 
@@ -77,12 +81,21 @@ def flag(sentence: DraftSentence, judgement: Judgement | None, passages: Sequenc
 class QuotePolicy:
     """Decides, claim after claim of one answer, what goes out under ``quote``.
 
-    It remembers how much was shown, so that offsets are exact, and what was quoted, so that nothing is quoted twice.
+    It remembers how much was shown, so that offsets are exact, and what was quoted, so that nothing is quoted twice. A supported claim
+    keeps its own words only where the sentences it cites hold what it says, see ``serving.own_words``.
+
+    Args:
+        passages: what the draft was written from.
+        threshold: the judge's own.
+        question: what was asked.
+        nearest: how well each passage fits the question itself, best first: what is quoted in the place of an unsupported claim.
     """
 
-    def __init__(self, passages: Sequence[Passage], *, threshold: float) -> None:
+    def __init__(self, passages: Sequence[Passage], *, threshold: float, question: str = "", nearest: Sequence[Support] = ()) -> None:
         self._passages = {passage.n: passage for passage in passages}
         self._threshold = threshold
+        self._question = question
+        self._nearest = nearest
         self._shown_chars = 0
         self._quoted: list[Support] = []
         self._quoted_texts: set[str] = set()
@@ -93,7 +106,7 @@ class QuotePolicy:
         """Return what a closed claim becomes; ``judgement`` is None where there was nothing to judge, or no judge at hand."""
         if judgement is None:
             return self._show_unchecked(sentence)
-        if judgement.supported:
+        if judgement.supported and self._may_stand(sentence, judgement):
             return self._show_supported(sentence, judgement)
         support = self._nearest_quote(judgement)
         return self._drop(sentence) if support is None else self._show_quote(sentence, support)
@@ -104,6 +117,11 @@ class QuotePolicy:
             return Decision(text="", claim=None)
         change = Change(ChangeCode.ABSTAINED, "no claim was left that the passages support")
         return self._show(ABSTENTION, gap=" ", verdict=Verdict.UNCHECKED, score=None, changes=(change,))
+
+    def _may_stand(self, sentence: DraftSentence, judgement: Judgement) -> bool:
+        citations = cite(sentence.text, judgement, list(self._passages.values()), threshold=self._threshold)
+        cited = [f"{self._passages[citation.passage].context}\n{citation.quote}" for citation in citations]
+        return may_stand(sentence.text, question=self._question, cited=cited)
 
     def _show_unchecked(self, sentence: DraftSentence) -> Decision:
         unknown = unknown_numbers(sentence.text, n_passages=len(self._passages))
@@ -158,10 +176,12 @@ class QuotePolicy:
         return Decision(text="", claim=None, changes=(Change(ChangeCode.DROPPED_UNSUPPORTED, detail),))
 
     def _nearest_quote(self, judgement: Judgement) -> Support | None:
-        """Return the best support that is near enough and was not quoted before, in part or in the same words."""
-        for support in judgement.supports:
+        """Return what is nearest to the question, then to the claim, near enough, and not quoted before, in part or in the same words."""
+        if len(self._quoted) >= _MAX_QUOTES:
+            return None
+        for support in (*self._nearest, *judgement.supports):
             if support.score < self._threshold * _NEAR_ENOUGH:
-                return None
+                continue
             passage = self._passages[support.passage]
             is_new = _plain(quote_of(support, passage)) not in self._quoted_texts
             if is_new and support.end > support.start and not any(self._overlap(support, quoted) for quoted in self._quoted):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from footnote.core.settings import Settings
+from footnote.core.settings import Settings, passage_budget_tokens
 from retrieval.embedder.port import Embedder
 from serving.generator.port import Generator
 from serving.judge.port import Judge
@@ -33,6 +33,7 @@ def manifest_of(
             "kind": generation.kind,
             "model": generator.model,
             "adapter": generation.adapter,
+            "passage_tokens": passage_budget_tokens(settings),
             "max_tokens": generation.max_tokens,
             "temperature": generation.temperature,
             "top_p": generation.top_p,

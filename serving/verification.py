@@ -17,6 +17,8 @@ from serving.claims import ClaimSplitter, DraftSentence, is_abstention, is_check
 from serving.judge.port import Judge, Judgement
 from serving.policy import Change, Decision, Policy, QuotePolicy, draft_claim, flag
 
+MAX_REPLACED_IN_A_ROW = 2
+
 VerifiedEvent = TextAdded | ClaimJudged
 
 
@@ -49,13 +51,16 @@ class Verifier:
         judge: None where nothing is checked; policy ``quote`` then has nothing to go by and shows each claim unchecked.
     """
 
-    def __init__(self, passages: Sequence[Passage], *, judge: Judge | None, policy: Policy) -> None:
+    def __init__(self, passages: Sequence[Passage], *, judge: Judge | None, policy: Policy, question: str = "") -> None:
         self.text = VerifiedText()
+        self._question = question
         self._passages = passages
         self._judge = judge
         self._policy: Policy = policy
         self._threshold = 1.0 if judge is None else judge.threshold
-        self._quoting = QuotePolicy(passages, threshold=self._threshold)
+        self._quoting = QuotePolicy(passages, threshold=self._threshold, question=question)
+        self._n_replaced_in_a_row = 0
+        self._lost = asyncio.Event()
         self._splitter = ClaimSplitter()
         self._closed: asyncio.Queue[DraftSentence | None] = asyncio.Queue()
         self._events: asyncio.Queue[VerifiedEvent | _Ended] = asyncio.Queue()
@@ -84,6 +89,8 @@ class Verifier:
                 if self._policy == "flag":
                     self._show(piece)
                 self._close(self._splitter.feed(piece))
+                if self._lost.is_set():
+                    break
         finally:
             self._close(self._splitter.flush())
             self._closed.put_nowait(None)
@@ -108,6 +115,9 @@ class Verifier:
             return
         with suppress(DependencyError):  # judging will meet it again, and say ``unchecked``
             await self._judge.prepare(self._passages)
+            if self._policy == "quote" and self._question:
+                (nearest,) = await self._judge.judge([self._question], self._passages)
+                self._quoting = QuotePolicy(self._passages, threshold=self._threshold, question=self._question, nearest=nearest.supports)
 
     async def _judged(self, sentence: DraftSentence) -> Judgement | None:
         if self._judge is None or not is_checkable(sentence.text):
@@ -124,7 +134,9 @@ class Verifier:
     def _decide(self, sentence: DraftSentence, judgement: Judgement | None) -> None:
         self.text.draft_claims.append(draft_claim(sentence, judgement))
         if self._policy == "quote":
-            self._apply(self._quoting.decide(sentence, judgement))
+            decision = self._quoting.decide(sentence, judgement)
+            self._apply(decision)
+            self._note_loss(decision)
         else:
             self._tell(flag(sentence, judgement, self._passages, threshold=self._threshold))
 
@@ -134,6 +146,13 @@ class Verifier:
             self._show(decision.text)
         if decision.claim is not None:
             self._tell(decision.claim)
+
+    def _note_loss(self, decision: Decision) -> None:
+        """Stop a model that has lost the thread: what it writes after several claims in a row that do not hold is no better."""
+        holds = decision.claim is not None and not decision.claim.replaced
+        self._n_replaced_in_a_row = 0 if holds else self._n_replaced_in_a_row + 1
+        if self._n_replaced_in_a_row >= MAX_REPLACED_IN_A_ROW:
+            self._lost.set()
 
     def _show(self, text: str) -> None:
         self.text.shown += text

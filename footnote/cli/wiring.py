@@ -9,7 +9,7 @@ from footnote.core.blobs import BlobStore, FolderBlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
-from footnote.core.settings import Settings
+from footnote.core.settings import Settings, passage_budget_tokens
 from footnote.core.telemetry import Telemetry, open_telemetry
 from footnote.core.types import PartHealth
 from ingestion.parser_pool import ParserPool
@@ -141,6 +141,7 @@ async def _services(
         policy=policy,
         release=release,
         settings=settings.generator,
+        budget_tokens=passage_budget_tokens(settings),
         telemetry=telemetry,
         max_concurrent=settings.server.max_concurrent_answers,
     )

@@ -153,6 +153,12 @@ class GeneratorSettings(Section):
     next_token_timeout_s: PositiveFloat = Field(default=30.0, description="How long each further piece may take.")
     n_retries: int = Field(default=2, ge=0, description="`openai` only: tries after the first one, before the first piece of text.")
     context_tokens: int | None = Field(default=None, gt=0, description="Tokens of prompt and answer, where less than the model's own.")
+    passage_tokens: int | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens of passages that the model copes with, where less than `retrieval.budget_tokens`; "
+        "by default 450 for the bundled model.",
+    )
     max_tokens: PositiveInt = Field(default=300, description="Tokens of an answer at most.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0 always takes the likeliest token.")
     top_p: float = Field(default=1.0, gt=0, le=1, description="Draw from the likeliest tokens that together have this probability.")
@@ -295,6 +301,18 @@ def load_settings(overrides: Mapping[str, object] | None = None, *, environment:
         raise InvalidSettings(_explain(error)) from None
     except SettingsError as error:
         raise InvalidSettings(f"{error}: a list or a table is written as JSON in the environment.") from None
+
+
+BUNDLED_PASSAGE_TOKENS = 450
+"""SmolLM2-135M answers from one to three passages; among more it loses the thread, and takes three times as long to read them."""
+
+
+def passage_budget_tokens(settings: "Settings") -> int:
+    """Return the tokens that all passages of a prompt may have together: the search's budget, or what the model copes with."""
+    generator, budget = settings.generator, settings.retrieval.budget_tokens
+    is_bundled = generator.kind == "local" and generator.model is None
+    coped_with = generator.passage_tokens or (BUNDLED_PASSAGE_TOKENS if is_bundled else budget)
+    return min(budget, coped_with)
 
 
 def setting_names() -> Iterator[str]:

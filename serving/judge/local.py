@@ -24,6 +24,9 @@ NAME = "local-1"
 MAX_KEPT_SENTENCES = 4_096
 _SCORE_DIGITS = 4
 
+N_TOGETHER = 2
+"""A claim may join what two passages say. All passages together hold the words and numbers of nearly any claim by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
@@ -119,10 +122,14 @@ class LocalJudge:
     def _judge(self, claim: str, vector: Vectors, evidence: Sequence[_Evidence]) -> Judgement:
         reading = read(claim)
         similarities = [part.vectors @ vector for part in evidence]
-        score = self._score(reading, [r for part in evidence for r in part.readings], np.concatenate(similarities))
         supports = [self._support(reading, part, nearness) for part, nearness in zip(evidence, similarities, strict=True)]
-        supports.sort(key=lambda support: -support.score)
-        return Judgement(score=score, supported=score >= self._threshold, supports=tuple(supports))
+        order = sorted(range(len(supports)), key=lambda n: -supports[n].score)
+        best_two = order[:N_TOGETHER]
+        together = self._score(
+            reading, [r for n in best_two for r in evidence[n].readings], np.concatenate([similarities[n] for n in best_two])
+        )
+        score = max(supports[order[0]].score, together)
+        return Judgement(score=score, supported=score >= self._threshold, supports=tuple(supports[n] for n in order))
 
     def _support(self, claim: Reading, evidence: _Evidence, similarities: Vectors) -> Support:
         if not evidence.sentences:

@@ -19,7 +19,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A claim against all passages: ``score`` of the claim against their sum, and each passage's own support, best first."""
+    """A claim against the passages: ``score`` says how well it is supported, and each passage has its own support, best first."""
 
     score: float
     supported: bool

@@ -70,6 +70,7 @@ async def answerer(library: Library, generator: Generator, *, policy: Policy = "
         policy=policy,
         release=release,
         settings=GeneratorSettings(),
+        budget_tokens=1_200,
         telemetry=Telemetry(),
         max_concurrent=max_concurrent,
     )

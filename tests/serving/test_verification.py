@@ -159,3 +159,29 @@ async def test_saying_that_the_documents_do_not_say_is_an_abstention() -> None:
     assert verifier.text.is_abstention
     verifier, _ = await verified(pieces("Leave is 25 days a year. " + ABSTENTION), policy="flag", judge=VerbatimJudge())
     assert not verifier.text.is_abstention
+
+
+async def test_a_model_that_lost_the_thread_is_stopped() -> None:
+    written: list[str] = []
+
+    async def rambling() -> AsyncGenerator[str]:
+        for n in range(200):
+            written.append(f"Invented sentence {n} about cheese. ")
+            yield written[-1]
+            await asyncio.sleep(0)
+
+    verifier = Verifier(PASSAGES, judge=VerbatimJudge(), policy="quote", question="How much leave is there?")
+    draft = rambling()
+    async for _ in verifier.verify(draft):
+        pass
+    await draft.aclose()
+    assert len(written) < 20
+    assert "cheese" not in verifier.text.shown
+
+
+async def test_an_unsupported_claim_yields_to_what_is_nearest_to_the_question() -> None:
+    question = "Dinner costs 30 crowns at most"  # the judge of these tests supports what stands there word for word
+    verifier = Verifier(PASSAGES, judge=VerbatimJudge(), policy="quote", question=question)
+    async for _ in verifier.verify(pieces("It is made of cheese.")):
+        pass
+    assert "“Dinner costs 30 crowns at most.” [2]" in verifier.text.shown

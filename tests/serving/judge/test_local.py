@@ -177,3 +177,16 @@ def test_a_calibration_for_other_features_is_refused(tmp_path):
         load_calibration(tmp_path / "old.json")
     with pytest.raises(InvalidSettings, match="not a judge's calibration"):
         load_calibration(tmp_path / "none.json")
+
+
+async def test_what_is_scattered_over_many_passages_supports_nothing(embedder):
+    judge = LocalJudge(embedder)
+    claim = "Anna Berg moved the Lisbon office to a mill with 17 windows in 2019."
+    scattered = [
+        "Anna Berg plays chess.",
+        "The Lisbon office is closed on Mondays.",
+        "A mill stood by the river.",
+        "The hall has 17 windows.",
+    ]
+    (judgement,) = await judge.judge([claim], [passage(text, n=n) for n, text in enumerate([*scattered, "It began in 2019."], start=1)])
+    assert not judgement.supported
