@@ -78,6 +78,7 @@ class EdgeFolder:
         """Give a shard that was made, and is closed, the name of the next shard; return the stamp that will make it current."""
         number = int(stamp.shard.removeprefix(_SHARD)) + 1
         successor = replace(stamp, shard=f"{_SHARD}{number:06d}")
+        shutil.rmtree(self.shard(successor), ignore_errors=True)  # of a takeover that failed before its stamp was written
         building.rename(self.shard(successor))
         self._sync()
         return successor

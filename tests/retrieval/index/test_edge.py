@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -296,4 +297,23 @@ async def test_a_build_that_fails_leaves_the_index_as_it_was(tmp_path, monkeypat
     await index.upsert([point("b")])
     assert await index.count() == 2
     assert [path.name for path in tmp_path.glob("*-*")] == ["shard-000001"]
+    await index.close()
+
+
+async def test_a_takeover_that_fails_does_not_stand_in_the_way_of_the_next_one(tmp_path, monkeypatch):
+    index = await opened(tmp_path)
+    await index.upsert([*(point(f"kept {n}") for n in range(4)), *(point(f"gone {n}", version="ver_2") for n in range(4))])
+    await index.delete_versions(["ver_2"])
+
+    def full(folder, stamp):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("retrieval.index.edge_folder.EdgeFolder.write_stamp", full)
+        with pytest.raises(StorageUnavailable):
+            await index.optimize()
+    assert await index.count() == 4
+    await index.optimize()
+    assert await index.count() == 4
+    assert [path.name for path in tmp_path.glob("*-*")] == ["shard-000002"]
     await index.close()
