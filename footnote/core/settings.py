@@ -20,7 +20,7 @@ from footnote.core.types import EVERYONE
 
 ENVIRONMENT_PREFIX = "FOOTNOTE_"
 SETTINGS_FILE = "footnote.toml"
-_OWN_ENVIRONMENT = ("FOOTNOTE_SETTINGS_FILE", "FOOTNOTE_TEST_")
+_OWN_ENVIRONMENT = ("FOOTNOTE_SETTINGS_FILE", "FOOTNOTE_TEST_", "FOOTNOTE_BENCH_")
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]

@@ -102,8 +102,9 @@ def test_an_unknown_variable_names_the_nearest_one(monkeypatch: pytest.MonkeyPat
     assert caught.value.param == name
 
 
-def test_variables_for_tests_and_of_other_programs_are_let_be(monkeypatch: pytest.MonkeyPatch):
+def test_variables_for_tests_for_benchmarks_and_of_other_programs_are_let_be(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FOOTNOTE_TEST_QDRANT_URL", "http://qdrant")
+    monkeypatch.setenv("FOOTNOTE_BENCH_DATA", "")
     monkeypatch.setenv("SERVER__PROT", "1")
     load_settings()
 
