@@ -24,7 +24,7 @@ help: ## List the targets
 install: $(VENV)/installed ## Create .venv and install footnote with its models (minutes, once)
 
 run: $(VENV)/installed ## Install, ingest examples/handbook, serve on http://127.0.0.1:8080
-	@$(BIN)/footnote serve --host $(HOST) --port $(PORT) --data-dir "$(DATA_DIR)" --ingest examples/handbook --question "$(QUESTION)"
+	@exec $(BIN)/footnote serve --host $(HOST) --port $(PORT) --data-dir "$(DATA_DIR)" --ingest examples/handbook --question "$(QUESTION)"
 
 test: $(VENV)/installed-dev ## Install, and run every test that needs no GPU and no other server
 	@$(BIN)/python -m pytest

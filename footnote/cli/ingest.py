@@ -33,7 +33,7 @@ def ingest(client: ApiClient, paths: Sequence[Path], *, collection: str | None) 
     """Bring files into a collection, which is created where there is none of that name.
 
     Raises:
-        CommandFailed: the server does not answer, or refuses what does not concern a single file.
+        CommandFailed: the server does not answer, refuses what does not concern a single file, or Ctrl-C was pressed.
     """
     began = time.monotonic()
     target, created = _target(client, collection or DEFAULT)
@@ -43,7 +43,10 @@ def ingest(client: ApiClient, paths: Sequence[Path], *, collection: str | None) 
     with stage_bars(
         messages(), n_documents=len(plan.upload) + len(plan.attach), n_upload_bytes=sum(file.n_bytes for file in plan.upload)
     ) as bars:
-        run.work(upload=plan.upload, attach=plan.attach, bars=bars)
+        try:
+            run.work(upload=plan.upload, attach=plan.attach, bars=bars)
+        except KeyboardInterrupt:
+            raise CommandFailed("Stopped.", hint="What was sent is kept: the same command goes on from there.") from None
     present = [_ingested(known, None) for known in plan.present] + run.repeated(plan.repeated, present=plan.present)
     return IngestDocument(
         collection=target,

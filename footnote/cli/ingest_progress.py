@@ -60,9 +60,9 @@ class StageBars:
 
 @contextmanager
 def stage_bars(console: Console, *, n_documents: int, n_upload_bytes: int) -> Generator[StageBars]:
-    """Draw the bars while the block lasts."""
+    """Draw the bars while the block lasts; none where there is nothing to do."""
     columns = (TextColumn("{task.description:>12}"), BarColumn(), _Amount(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal or not n_documents) as progress:
         yield StageBars(progress, n_documents=n_documents, n_upload_bytes=n_upload_bytes)
 
 

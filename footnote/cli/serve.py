@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Sequence
@@ -92,7 +93,8 @@ def curl_line(url: str, *, question: str, with_key: bool) -> str:
 
 def ask_line(settings: Settings, *, question: str) -> str:
     """Return the same question for footnote's own command line."""
-    return f"footnote ask --data-dir {shlex.quote(str(settings.data_dir))} {shlex.quote(question)}"
+    command = "footnote" if shutil.which("footnote") else shlex.quote(sys.argv[0])
+    return f"{command} ask --data-dir {shlex.quote(str(settings.data_dir))} {shlex.quote(question)}"
 
 
 def _ingest(settings: Settings, paths: Sequence[Path], *, collection: str | None) -> IngestDocument:
