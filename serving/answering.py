@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.collections import owner_principal
 from footnote.core.catalog.moment import now
-from footnote.core.errors import FootnoteError, InvalidInput, Overloaded
+from footnote.core.errors import Overloaded
 from footnote.core.ids import new_id
+from footnote.core.offload import offload
 from footnote.core.settings import GeneratorSettings
 from footnote.core.telemetry import Telemetry
 from footnote.core.telemetry.metrics import AnswerOutcome
@@ -20,7 +23,8 @@ from serving.claims import ABSTENTION
 from serving.generator.port import GenerationRequest, GenerationSettings, Generator
 from serving.judge.port import Judge
 from serving.policy import Policy
-from serving.prompting import Prompt, render_answer
+from serving.prompt_fitting import fit_prompt, recent
+from serving.prompting import Prompt
 from serving.rewriter import Rewriter
 from serving.verification import Verifier
 
@@ -46,9 +50,10 @@ class _Progress:
     """What is known of a turn while it is being made."""
 
     began: float
+    asked_at: datetime
     timings_ms: dict[str, float] = field(default_factory=dict[str, float])
     finish_reason: str = CANCELLED
-    usage: TokenUsage = field(default_factory=TokenUsage)
+    usage: TokenUsage | None = None
     error_code: str | None = None
 
     def elapsed_ms(self) -> float:
@@ -105,11 +110,10 @@ class Answerer:
             self._n_running -= 1
 
     async def _answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
-        progress = _Progress(began=time.perf_counter())
-        asked = await self._ask(question, progress)
+        progress = _Progress(began=time.perf_counter(), asked_at=now())
+        asked = await self._ask(replace(question, history=recent(question.history)), progress)
         yield AnswerStarted(turn_id=asked.turn_id, release_id=self._release.id, query=asked.query, passages=asked.passages)
-        verifier = Verifier(asked.passages, judge=self._judge, policy=self._policy, question=asked.query)
-        draft = _abstention() if asked.retrieved.abstain else self._draft(asked, progress)
+        verifier, draft = self._drafted(asked, progress)
         try:
             async with aclosing(verifier.verify(draft)) as events:
                 async for event in events:
@@ -118,14 +122,20 @@ class Answerer:
                     yield event
             if progress.finish_reason == CANCELLED:  # no model wrote, or verification has heard enough of it
                 progress.finish_reason = "stop"
-        except FootnoteError as error:
+        except Exception as error:
             progress.finish_reason, progress.error_code = "error", type(error).__name__
             raise
         finally:
-            await draft.aclose()
-            turn = self._turn(asked, verifier, progress)
+            turn = await offload(self._turn, asked, verifier, progress)
             await asyncio.shield(self._keep(turn))
         yield AnswerFinished(turn=turn, passages=asked.passages)
+
+    def _drafted(self, asked: _Asked, progress: _Progress) -> tuple[Verifier, AsyncGenerator[str]]:
+        """Return the draft and what verifies it. Where nothing was found, the words of an abstention need neither model nor judge."""
+        if asked.retrieved.abstain:
+            return Verifier(asked.passages, judge=None, policy="flag"), _abstention()
+        verifier = Verifier(asked.passages, judge=self._judge, policy=self._policy, question=asked.query)
+        return verifier, self._draft(asked, progress)
 
     async def _ask(self, question: Question, progress: _Progress) -> _Asked:
         """Find out where the caller may look, what to look for, and what is there."""
@@ -137,7 +147,7 @@ class Answerer:
         with self._telemetry.stage("retrieve"):
             retrieved = await self._passages.retrieve(query, access, filter=question.filter, budget_tokens=self._budget_tokens)
         progress.timings_ms.update(retrieved.timings_ms)
-        passages, prompt = self._fit(question, retrieved)
+        passages, prompt = await self._fit(question, retrieved)
         return _Asked(
             turn_id=new_id("turn"),
             question=question,
@@ -148,22 +158,19 @@ class Answerer:
             prompt=prompt,
         )
 
-    def _fit(self, question: Question, retrieved: Retrieved) -> tuple[tuple[Passage, ...], tuple[Message, ...]]:
-        """Render the prompt with as many passages and as much of the dialogue as the model's context holds, the best passages first."""
+    async def _fit(self, question: Question, retrieved: Retrieved) -> tuple[tuple[Passage, ...], tuple[Message, ...]]:
+        """Render the prompt with as many passages and as much of the dialogue as the model's context holds."""
         if retrieved.abstain:
             return retrieved.nearest, ()
-        room = self._generator.context_tokens - self._generation(question).max_tokens
-        passages, history = retrieved.passages, question.history
-        while True:
-            prompt = render_answer(self._prompt, question=question.text, history=history, passages=passages)
-            if self._generator.count_prompt_tokens(prompt) <= room:
-                return passages, prompt
-            if history:
-                history = history[1:]
-            elif len(passages) > 1:
-                passages = passages[:-1]
-            else:
-                raise InvalidInput("The question is too long for the model.", hint="Ask it in fewer words.", param="messages")
+        return await offload(
+            fit_prompt,
+            self._prompt,
+            question=question.text,
+            history=question.history,
+            passages=retrieved.passages,
+            room_tokens=self._generator.context_tokens - self._generation(question).max_tokens,
+            count_tokens=self._generator.count_prompt_tokens,
+        )
 
     def _generation(self, question: Question) -> GenerationSettings:
         settings = self._settings
@@ -179,7 +186,7 @@ class Answerer:
         """Yield the model's text; what it says of its end goes into ``progress``."""
         request = GenerationRequest(
             messages=asked.prompt,
-            question=asked.question.text,
+            question=asked.query,
             passages=asked.passages,
             settings=self._generation(asked.question),
             adapter=self._settings.adapter,
@@ -201,10 +208,10 @@ class Answerer:
         return Turn(
             id=asked.turn_id,
             owner=question.caller.owner,
-            principals=question.caller.principals,
+            principals=frozenset({owner_principal(question.caller.owner)}),
             conversation=question.conversation or asked.turn_id,
             release_id=self._release.id,
-            asked_at=now(),
+            asked_at=progress.asked_at,
             question=question.text,
             history=question.history,
             query=asked.query,
@@ -218,13 +225,22 @@ class Answerer:
             draft_claims=tuple(text.draft_claims),
             abstained=asked.retrieved.abstain or text.is_abstention,
             finish_reason=progress.finish_reason,
-            usage=progress.usage,
+            usage=progress.usage or self._counted(asked, text.draft),
             timings_ms={name: round(value, 2) for name, value in timings.items()},
             error_code=progress.error_code,
         )
 
+    def _counted(self, asked: _Asked, draft: str) -> TokenUsage:
+        """Count what a generator did not: a draft that was left, stopped or broke off brings no usage."""
+        if not asked.prompt:
+            return TokenUsage()
+        count = self._generator.count_prompt_tokens
+        written = count((Message(role="assistant", content=draft),)) if draft else 0
+        return TokenUsage(prompt_tokens=count(asked.prompt), completion_tokens=written)
+
     async def _keep(self, turn: Turn) -> None:
         await self._catalog.turns.store(turn)
+        await self._catalog.collections.touch(turn.collection_ids)
         metrics = self._telemetry.metrics
         metrics.count_tokens("prompt", turn.usage.prompt_tokens)
         metrics.count_tokens("completion", turn.usage.completion_tokens)

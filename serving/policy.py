@@ -19,6 +19,9 @@ from serving.own_words import may_stand
 
 Policy = Literal["flag", "quote"]
 
+VERSION = 1
+"""Part of every release: raise it when claims are split, or a policy decides, in another way."""
+
 _MAX_QUOTE_CHARS = 400
 _NEAR_ENOUGH = 0.5
 """The share of the judge's threshold that a passage's own support has to reach for its span to be quoted in a claim's place."""
@@ -37,6 +40,7 @@ class ChangeCode(StrEnum):
     UNKNOWN_MARKER_REMOVED = "unknown_marker_removed"
     UNSUPPORTED_MARKER_REMOVED = "unsupported_marker_removed"
     MARKER_ADDED = "marker_added"
+    LEFT_OUT = "left_out"
     ABSTAINED = "abstained"
 
 
@@ -99,13 +103,13 @@ class QuotePolicy:
         self._shown_chars = 0
         self._quoted: list[Support] = []
         self._quoted_texts: set[str] = set()
-        self._has_dropped = False
         self._has_answered = False
 
     def decide(self, sentence: DraftSentence, judgement: Judgement | None) -> Decision:
         """Return what a closed claim becomes; ``judgement`` is None where there was nothing to judge, or no judge at hand."""
         if judgement is None:
-            return self._show_unchecked(sentence)
+            says_nothing = not is_checkable(sentence.text) and not is_abstention(sentence.text)
+            return self._leave_out(sentence) if says_nothing else self._show_unchecked(sentence)
         if judgement.supported and self._may_stand(sentence, judgement):
             return self._show_supported(sentence, judgement)
         support = self._nearest_quote(judgement)
@@ -113,7 +117,7 @@ class QuotePolicy:
 
     def finish(self) -> Decision:
         """Return what ends the answer: the words of an abstention where no answer is left or was written, else nothing."""
-        if self._has_answered or (self._shown_chars and not self._has_dropped):
+        if self._has_answered:
             return Decision(text="", claim=None)
         change = Change(ChangeCode.ABSTAINED, "no claim was left that the passages support")
         return self._show(ABSTENTION, gap=" ", verdict=Verdict.UNCHECKED, score=None, changes=(change,))
@@ -170,8 +174,12 @@ class QuotePolicy:
             replaced=True,
         )
 
+    def _leave_out(self, sentence: DraftSentence) -> Decision:
+        """Leave out a heading, a pleasantry or a bare marker: among held claims it leads nowhere, and nobody has checked it."""
+        detail = f"draft[{sentence.start}:{sentence.end}] says nothing that could be checked"
+        return Decision(text="", claim=None, changes=(Change(ChangeCode.LEFT_OUT, detail),))
+
     def _drop(self, sentence: DraftSentence) -> Decision:
-        self._has_dropped = True
         detail = f"the passages do not support draft[{sentence.start}:{sentence.end}], and nothing near it is left to quote"
         return Decision(text="", claim=None, changes=(Change(ChangeCode.DROPPED_UNSUPPORTED, detail),))
 
@@ -211,7 +219,7 @@ class QuotePolicy:
 
 
 def _quotation(quote: str, passage: Passage, *, page: int | None) -> str:
-    place = f"“{passage.filename}”" + (f", p. {page}" if page is not None else "")
+    place = f"“{strip_markers(passage.filename)}”" + (f", p. {page}" if page is not None else "")
     return f"According to {place}: “{_shortened(' '.join(strip_markers(quote).split()))}” [{passage.n}]"
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from footnote.core.settings import Settings, passage_budget_tokens
+from retrieval.embedder.fingerprint import model_fingerprint
 from retrieval.embedder.port import Embedder
 from serving.generator.port import Generator
 from serving.judge.port import Judge
+from serving.policy import VERSION as POLICY_VERSION
 from serving.policy import Policy
 from serving.prompting import Prompt
 from serving.rewriter import Rewriter
@@ -32,7 +35,8 @@ def manifest_of(
         "generator": {
             "kind": generation.kind,
             "model": generator.model,
-            "adapter": generation.adapter,
+            "adapter": _adapter(generation.adapter),
+            "context_tokens": generator.context_tokens,
             "passage_tokens": passage_budget_tokens(settings),
             "max_tokens": generation.max_tokens,
             "temperature": generation.temperature,
@@ -42,7 +46,14 @@ def manifest_of(
         "embedding": asdict(embedder.recipe),
         "chunking": settings.chunking.model_dump(mode="json"),
         "retrieval": retrieval.model_dump(mode="json"),
-        "judge": None if judge is None else {"name": judge.name, "threshold": judge.threshold},
+        "judge": None if judge is None else {"name": judge.name, "revision": judge.revision, "threshold": judge.threshold},
         "rewriter": rewriter.name,
-        "policy": policy,
+        "policy": {"name": policy, "version": POLICY_VERSION},
     }
+
+
+def _adapter(named: str | None) -> str | None:
+    """Return an adapter's name with the hash of its content where it lies in a folder: the same path may hold another one tomorrow."""
+    if named is None or not Path(named).is_dir():
+        return named
+    return f"{Path(named).name}@{model_fingerprint(Path(named))}"

@@ -7,6 +7,7 @@ from contextlib import aclosing
 import structlog
 
 from footnote.core.errors import FootnoteError
+from footnote.core.offload import offload
 from footnote.core.types import Message
 from serving.generator.port import GenerationRequest, GenerationSettings, Generator
 from serving.prompting import Prompt, render_rewrite
@@ -26,7 +27,7 @@ class RuleRewriter:
 
     async def rewrite(self, question: str, history: Sequence[Message]) -> str:
         """Return the query; never fails."""
-        return standalone_query(question, history)
+        return await offload(standalone_query, question, history)
 
 
 class ModelRewriter:

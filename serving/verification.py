@@ -5,8 +5,8 @@ generation, one claim after the other, so that a slow judge never stops the mode
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from footnote.core.errors import DependencyError
@@ -15,9 +15,9 @@ from serving.answer import ClaimJudged, TextAdded
 from serving.citations import strip_markers
 from serving.claims import ClaimSplitter, DraftSentence, is_abstention, is_checkable
 from serving.judge.port import Judge, Judgement
-from serving.policy import Change, Decision, Policy, QuotePolicy, draft_claim, flag
+from serving.policy import Change, ChangeCode, Decision, Policy, QuotePolicy, draft_claim, flag
 
-MAX_REPLACED_IN_A_ROW = 2
+MAX_FAILED_IN_A_ROW = 2
 
 VerifiedEvent = TextAdded | ClaimJudged
 
@@ -35,9 +35,10 @@ class VerifiedText:
 
     @property
     def is_abstention(self) -> bool:
-        """Whether the text says that the documents do not say, and nothing else that they support."""
-        says_so = any(is_abstention(self.shown[claim.start : claim.end]) for claim in self.claims)
-        return says_so and not any(claim.verdict is Verdict.SUPPORTED for claim in self.claims)
+        """Whether the text says that the documents do not say, and asserts nothing else but what they do not support."""
+        texts = [(claim, self.shown[claim.start : claim.end]) for claim in self.claims]
+        asserts = any(is_checkable(text) and claim.verdict is not Verdict.UNSUPPORTED for claim, text in texts)
+        return any(is_abstention(text) for _, text in texts) and not asserts
 
 
 class _Ended:
@@ -59,14 +60,15 @@ class Verifier:
         self._policy: Policy = policy
         self._threshold = 1.0 if judge is None else judge.threshold
         self._quoting = QuotePolicy(passages, threshold=self._threshold, question=question)
-        self._n_replaced_in_a_row = 0
-        self._lost = asyncio.Event()
+        self._n_failed_in_a_row = 0
+        self._is_lost = False
+        self._has_ended = False
         self._splitter = ClaimSplitter()
         self._closed: asyncio.Queue[DraftSentence | None] = asyncio.Queue()
         self._events: asyncio.Queue[VerifiedEvent | _Ended] = asyncio.Queue()
 
-    async def verify(self, draft: AsyncIterator[str]) -> AsyncGenerator[VerifiedEvent]:
-        """Yield text and verdicts as they come; leaving early stops reading the draft.
+    async def verify(self, draft: AsyncGenerator[str]) -> AsyncGenerator[VerifiedEvent]:
+        """Yield text and verdicts as they come. The draft is closed when it ends, when the reader leaves, and when it has lost the thread.
 
         Raises:
             FootnoteError: whatever the draft raises, after the text and the verdicts that came before it.
@@ -82,17 +84,21 @@ class Verifier:
                 task.cancel()
             await asyncio.gather(reading, judging, return_exceptions=True)
 
-    async def _read(self, draft: AsyncIterator[str]) -> None:
+    async def _read(self, draft: AsyncGenerator[str]) -> None:
         try:
-            async for piece in draft:
-                self.text.draft += piece
-                if self._policy == "flag":
-                    self._show(piece)
-                self._close(self._splitter.feed(piece))
-                if self._lost.is_set():
-                    break
+            async with aclosing(draft):
+                async for piece in draft:
+                    self.text.draft += piece
+                    if self._policy == "flag":
+                        self._show(piece)
+                    self._close(self._splitter.feed(piece))
+                    if self._is_lost:
+                        break
+            self._has_ended = True
         finally:
-            self._close(self._splitter.flush())
+            # The last sentence of a draft that broke off, or was stopped, is half a sentence: only what is shown anyway is judged.
+            if self._policy == "flag" or (self._has_ended and not self._is_lost):
+                self._close(self._splitter.flush())
             self._closed.put_nowait(None)
 
     def _close(self, sentences: Sequence[DraftSentence]) -> None:
@@ -103,8 +109,9 @@ class Verifier:
         try:
             await self._prepare_judge()
             while (sentence := await self._closed.get()) is not None:
-                self._decide(sentence, await self._judged(sentence))
-            if self._policy == "quote":
+                if not self._is_lost:
+                    self._decide(sentence, await self._judged(sentence))
+            if self._policy == "quote" and self._has_ended:
                 self._apply(self._quoting.finish())
         finally:
             self._events.put_nowait(_Ended())
@@ -149,10 +156,9 @@ class Verifier:
 
     def _note_loss(self, decision: Decision) -> None:
         """Stop a model that has lost the thread: what it writes after several claims in a row that do not hold is no better."""
-        holds = decision.claim is not None and not decision.claim.replaced
-        self._n_replaced_in_a_row = 0 if holds else self._n_replaced_in_a_row + 1
-        if self._n_replaced_in_a_row >= MAX_REPLACED_IN_A_ROW:
-            self._lost.set()
+        failed = any(change.code in (ChangeCode.REPLACED_BY_QUOTE, ChangeCode.DROPPED_UNSUPPORTED) for change in decision.changes)
+        self._n_failed_in_a_row = self._n_failed_in_a_row + 1 if failed else 0
+        self._is_lost = self._is_lost or self._n_failed_in_a_row >= MAX_FAILED_IN_A_ROW
 
     def _show(self, text: str) -> None:
         self.text.shown += text

@@ -1,5 +1,6 @@
 """The fitted part of a judge: weights, scaling and threshold, read from and written to a small JSON that people can read."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -43,6 +44,12 @@ class Calibration:
     threshold: float
     intercept: float
     weights: Mapping[str, Weight]
+
+    @property
+    def revision(self) -> str:
+        """Return twelve hexadecimal digits of the sha256 of all numbers that make a score."""
+        numbers = {"intercept": self.intercept, "weights": {name: asdict(weight) for name, weight in self.weights.items()}}
+        return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()[:12]
 
     def score(self, features: FeatureVector) -> float:
         """Return the score in [0, 1] of a feature vector, 0.5 where it is as likely supported as not on the balanced training data."""

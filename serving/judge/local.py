@@ -80,6 +80,10 @@ class LocalJudge:
         return NAME if self._is_calibrated else f"{NAME}-uncalibrated"
 
     @property
+    def revision(self) -> str:
+        return self._calibration.revision
+
+    @property
     def threshold(self) -> float:
         return self._threshold
 

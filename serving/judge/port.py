@@ -35,6 +35,11 @@ class Judge(Protocol):
         ...
 
     @property
+    def revision(self) -> str:
+        """What tells two fits of the same judge apart; part of the release."""
+        ...
+
+    @property
     def threshold(self) -> float:
         """A claim counts as supported from this score on."""
         ...

@@ -123,14 +123,29 @@ async def test_without_a_judge_nothing_is_called_supported(judge: VerbatimJudge 
     assert {claim.verdict for claim in verifier.text.claims} == {Verdict.UNCHECKED}
 
 
-@pytest.mark.parametrize("policy", ["flag", "quote"])
-async def test_what_came_before_a_break_is_kept_and_the_error_told(policy: Policy) -> None:
+@pytest.mark.parametrize(("policy", "n_claims"), [("flag", 3), ("quote", 2)])
+async def test_what_came_before_a_break_is_kept_and_the_error_told(policy: Policy, n_claims: int) -> None:
+    """Under ``quote`` the last sentence is held: nobody knows whether it was whole."""
     verifier = Verifier(PASSAGES, judge=VerbatimJudge(), policy=policy)
     with pytest.raises(ModelUnavailable, match="went away"):
         async for _ in verifier.verify(pieces(DRAFT, breaks=True)):
             pass
     assert verifier.text.draft == DRAFT
-    assert len(verifier.text.draft_claims) == 3
+    assert len(verifier.text.draft_claims) == n_claims
+
+
+@pytest.mark.parametrize("policy", ["flag", "quote"])
+async def test_a_model_that_fails_at_once_has_not_abstained(policy: Policy) -> None:
+    verifier = Verifier(PASSAGES, judge=VerbatimJudge(), policy=policy)
+    with pytest.raises(ModelUnavailable):
+        async for _ in verifier.verify(pieces("", breaks=True)):
+            pass
+    assert (verifier.text.shown, verifier.text.is_abstention) == ("", False)
+
+
+async def test_without_a_judge_a_refusal_beside_claims_is_no_abstention() -> None:
+    verifier, _ = await verified(pieces("I cannot find the rest. Leave is 25 days a year."), policy="flag", judge=None)
+    assert not verifier.text.is_abstention
 
 
 async def test_leaving_early_stops_the_draft() -> None:
