@@ -6,8 +6,9 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-# On x86 the general index has torch with CUDA, gigabytes that a CPU cannot use; for a GPU set TORCH_INDEX to nothing.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# On x86 the general index has torch with CUDA, gigabytes that a CPU cannot use: for a small image give the address of an index with
+# CPU builds, `docker build --build-arg TORCH_INDEX=…`.
+ARG TORCH_INDEX=
 RUN python -m venv /opt/footnote
 WORKDIR /src
 COPY constraints.txt ./

@@ -31,8 +31,7 @@ def test_a_prompt_is_never_over_its_room(room: int, n: int) -> None:
     assert passages == PASSAGES[: len(passages)]
     assert messages[0].role == "system"
     assert messages[1].role == "user"
-    roles = [message.role for message in messages[1:]]
-    assert all(one != other for one, other in zip(roles, roles[1:], strict=False))
+    assert messages[-1].content.endswith("How much leave?")
 
 
 def test_passages_come_before_dialogue() -> None:
@@ -51,7 +50,7 @@ def test_each_message_is_counted_once() -> None:
         return count(messages)
 
     fit_prompt(PROMPT, question="Q?", history=dialogue(20), passages=PASSAGES, room_tokens=4_000, count_tokens=counting)
-    assert len(counted) == len(set(id(message) for message in counted))
+    assert len(counted) == len({id(message) for message in counted})
 
 
 def test_what_cannot_fit_is_said() -> None:
