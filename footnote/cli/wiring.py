@@ -129,8 +129,10 @@ async def _services(
         prompts=[prompt, rewrite_prompt],
     )
     release = await stores.catalog.releases.ensure_champion(manifest)
-    searcher = Searcher(embedder=embedder, index=stores.index, catalog=stores.catalog, settings=settings.retrieval)
-    passages = PassageFinder(searcher=searcher, catalog=stores.catalog, token_spans=embedder.token_spans, settings=settings.retrieval)
+    searcher = Searcher(embedder=embedder, index=stores.index, catalog=stores.catalog, settings=settings.retrieval, telemetry=telemetry)
+    passages = PassageFinder(
+        searcher=searcher, catalog=stores.catalog, token_spans=embedder.token_spans, settings=settings.retrieval, telemetry=telemetry
+    )
     answerer = Answerer(
         catalog=stores.catalog,
         passages=passages,

@@ -156,3 +156,10 @@ def test_filters_hold_in_a_question(client: openai.OpenAI, store: str) -> None:
     )
     assert answer.model_extra is not None
     assert answer.model_extra["footnote"]["passages"] == []
+
+
+def test_the_stages_of_retrieval_are_measured(client: openai.OpenAI, store: str, wired: Served) -> None:
+    ask(client, store)
+    with wired.http() as browser:
+        metrics = browser.get("/metrics").text
+    assert {"embed", "search", "load", "pack"} <= set(re.findall(r'stage="(\w+)"', metrics))
