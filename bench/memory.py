@@ -1,0 +1,77 @@
+"""Peak memory of the server with the local model: ingesting the handbook, then answering questions about it.
+
+    python -m bench.memory --data-dir build/memory
+
+The server is a process of its own (`footnote serve`); its parsers are its children and are counted apart. Linux only: reads /proc.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
+QUESTIONS = ("What may a hotel in Poland cost?", "Who has to be told about a spill?", "How many days of leave are there after ten years?")
+LISTENS = re.compile(r"is ready on (http://\S+)")
+
+
+def main(options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="footnote-memory-") as folder:
+        data_dir = options.data_dir or Path(folder)
+        command = [
+            sys.executable,
+            "-m",
+            "footnote.cli.main",
+            "serve",
+            "--port",
+            "0",
+            "--data-dir",
+            str(data_dir),
+            "--ingest",
+            str(HANDBOOK),
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+            try:
+                measure(server)
+            finally:
+                server.terminate()
+
+
+def measure(server: subprocess.Popen[str]) -> None:
+    url = address_of(server)
+    process = psutil.Process(server.pid)
+    print(f"after ingesting: {peak_mb(server.pid):.0f} MB; parsers: {[round(peak_mb(child.pid)) for child in process.children()]} MB")
+    with httpx.Client(base_url=url, timeout=600) as client:
+        for question in QUESTIONS:
+            began = time.perf_counter()
+            body = {"model": "footnote", "messages": [{"role": "user", "content": question}]}
+            answer = client.post("/v1/chat/completions", json=body).raise_for_status().json()
+            print(f"{time.perf_counter() - began:5.1f} s  {question}  {answer['choices'][0]['message']['content'][:90]!r}")
+    print(f"peak of the server: {peak_mb(server.pid):.0f} MB")
+
+
+def address_of(server: subprocess.Popen[str]) -> str:
+    assert server.stdout is not None
+    for line in server.stdout:
+        found = LISTENS.search(line)
+        if found:
+            return found.group(1)
+    raise SystemExit("the server did not start")
+
+
+def peak_mb(pid: int) -> float:
+    """Return the most resident memory that a process has had."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, default=None, help="use and keep this data directory instead of a temporary one")
+    main(parser.parse_args())
