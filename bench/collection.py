@@ -73,7 +73,7 @@ class BenchCollection:
         attachment = await self.catalog.attachments.attach(
             collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER, attributes=attributes
         )
-        claimed = await self.catalog.jobs.claim(worker_id="bench", lease_s=3600)
+        claimed = await self.catalog.jobs.claim(worker_id="bench", lease_s=3600, max_attempts=1)
         assert claimed is not None
         _, lease = claimed
         document_id = await self.catalog.versions.store_document(

@@ -74,7 +74,7 @@ class Library:
         attachment = await self.catalog.attachments.attach(
             collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=OWNER, attributes=attributes, principals=principals
         )
-        claimed = await self.catalog.jobs.claim(worker_id="library", lease_s=600)
+        claimed = await self.catalog.jobs.claim(worker_id="library", lease_s=600, max_attempts=1)
         assert claimed is not None
         self._leases[attachment.id] = claimed[1]
         return attachment

@@ -40,11 +40,11 @@ class Database:
         """Bring the schema up to the newest revision; running it again changes nothing.
 
         Raises:
-            CatalogUnavailable: the database does not answer, or was made by a newer footnote.
+            CatalogUnavailable: the database does not answer, was made by a newer footnote, or would be left with broken references.
             StorageUnavailable: the file cannot be written.
         """
-        async with _translated(), self._engine.begin() as connection:
-            await connection.run_sync(_upgrade)
+        async with _translated(), self._engine.connect() as connection:
+            await connection.run_sync(_upgrade_sqlite if self._is_sqlite else _upgrade)
 
     async def revision(self) -> str | None:
         """Return the revision that the database is at, or None before the first migration."""
@@ -113,23 +113,57 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _upgrade_sqlite(connection: Connection) -> None:
+    """Upgrade without foreign keys: a migration replaces tables, and dropping the old one would delete all that refers to its rows.
+
+    SQLite's own procedure (https://www.sqlite.org/lang_altertable.html): off before the transaction begins, within which it cannot be
+    changed; and what refers to what is checked before it ends.
+    """
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=OFF")
+    try:
+        _upgrade(connection)
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+
 def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    _refuse_newer(connection, config)
-    command.upgrade(config, "head")
+    with connection.begin():
+        if _is_newest(connection, config):
+            return
+        command.upgrade(config, "head")
+        if connection.dialect.name == "sqlite":
+            _refuse_broken_references(connection)
 
 
-def _refuse_newer(connection: Connection, config: Config) -> None:
+def _is_newest(connection: Connection, config: Config) -> bool:
+    """Whether there is nothing to migrate.
+
+    Raises:
+        CatalogUnavailable: the revision is not known.
+    """
     from alembic.migration import MigrationContext  # noqa: PLC0415 - only needed here, and slow to import
 
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+    scripts = ScriptDirectory.from_config(config)
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
         raise CatalogUnavailable(
             f"The catalog is at revision {current}, which this version of footnote does not know.",
             hint="It was written by a newer version: install that one.",
+        )
+    return current == scripts.get_current_head()
+
+
+def _refuse_broken_references(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise CatalogUnavailable(
+            f"The catalog cannot be brought up to this version: rows of {broken[0]} refer to rows of {broken[2]} that are not there.",
+            hint="Nothing was changed. Restore it from a backup, or go on with the version before.",
         )
 
 

@@ -50,8 +50,12 @@ class Jobs:
             raise NotFound(f"There is no job {job_id}.")
         return job_record(row)
 
-    async def claim(self, *, worker_id: str, lease_s: float) -> tuple[JobRecord, JobLease] | None:
-        """Take the oldest job that waits, or whose worker has let its lease run out; None where there is none."""
+    async def claim(self, *, worker_id: str, lease_s: float, max_attempts: int) -> tuple[JobRecord, JobLease] | None:
+        """Take the oldest job that waits, or whose worker has let its lease run out; None where there is none.
+
+        One whose attempts are used up was cut off in the last of them, or it would have ended: it is failed instead, because a document
+        that brings its worker down would do so for ever.
+        """
         moment = now()
         waiting = or_(
             (schema.Job.state == JobState.QUEUED) & or_(schema.Job.not_before.is_(None), schema.Job.not_before <= moment),
@@ -60,6 +64,10 @@ class Jobs:
         query = select(schema.Job).where(waiting).order_by(schema.Job.created_at, schema.Job.id).limit(1).with_for_update(skip_locked=True)
         async with self._database.write() as session:
             row = (await session.scalars(query)).first()
+            while row is not None and row.attempt >= max_attempts:
+                await _end_as_failed(session, row, code="server_error", message=_cut_off(row.attempt))
+                await session.flush()
+                row = (await session.scalars(query)).first()
             if row is None:
                 return None
             row.state, row.attempt, row.started_at = JobState.PARSING, row.attempt + 1, row.started_at or moment
@@ -99,9 +107,7 @@ class Jobs:
         """
         async with self._database.write() as session:
             row = await require_lease(session, lease)
-            row.state, row.finished_at, row.error_code, row.error_message = JobState.FAILED, now(), code, message
-            row.lease_owner, row.lease_until = None, None
-            await give_up_version(session, row)
+            await _end_as_failed(session, row, code=code, message=message)
 
     async def retry_later(self, lease: JobLease, *, delay_s: float, code: str, message: str) -> None:
         """Put a job back for another attempt.
@@ -129,10 +135,13 @@ class Jobs:
         return job_record(row)
 
     async def release_all(self, *, worker_id: str | None = None) -> None:
-        """Put back what a worker holds, because it is about to stop; without its id what any worker holds: none of them lives."""
+        """Put back what a worker holds, because it is about to stop; without its id what any worker holds: none of them lives.
+
+        A worker that stops as it should gives the attempt back; one that was killed has used it up.
+        """
         held = update(schema.Job).where(schema.Job.lease_owner.is_not(None), schema.Job.state.not_in(FINAL))
         if worker_id is not None:
-            held = held.where(schema.Job.lease_owner == worker_id)
+            held = held.where(schema.Job.lease_owner == worker_id).values(attempt=schema.Job.attempt - 1)
         async with self._database.write() as session:
             await session.execute(
                 held.values(state=JobState.QUEUED, lease_owner=None, lease_until=None, fencing_token=schema.Job.fencing_token + 1)
@@ -154,6 +163,19 @@ async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
     if row is None or row.fencing_token != lease.fencing_token or JobState(row.state).is_final:
         raise LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
     return row
+
+
+async def _end_as_failed(session: AsyncSession, row: schema.Job, *, code: str, message: str) -> None:
+    row.state, row.finished_at, row.error_code, row.error_message = JobState.FAILED, now(), code, message
+    row.lease_owner, row.lease_until = None, None
+    await give_up_version(session, row)
+
+
+def _cut_off(n_attempts: int) -> str:
+    return (
+        f"The server went down while it worked on this document, at the last of {n_attempts} attempts. "
+        "Attach it again to try anew; if that brings the server down too, split it."
+    )
 
 
 async def give_up_version(session: AsyncSession, job: schema.Job) -> None:

@@ -10,6 +10,7 @@ from footnote.core.types import EVERYONE, Caller, Chunk, Document, Element, Elem
 
 PARSER = "parser-1"
 LEASE_S = 60.0
+MAX_ATTEMPTS = 4
 
 
 def caller(owner: str, *principals: str) -> Caller:
@@ -40,7 +41,7 @@ async def attach(catalog: Catalog, collection_id: str, file: FileRecord, by: Cal
 
 
 async def claim(catalog: Catalog, worker_id: str = "worker-1", lease_s: float = LEASE_S) -> tuple[JobRecord, JobLease]:
-    claimed = await catalog.jobs.claim(worker_id=worker_id, lease_s=lease_s)
+    claimed = await catalog.jobs.claim(worker_id=worker_id, lease_s=lease_s, max_attempts=MAX_ATTEMPTS)
     assert claimed is not None, "a job waits"
     return claimed
 

@@ -4,7 +4,9 @@ import asyncio
 import sqlite3
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from operator import methodcaller
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, select
+from sqlalchemy import Connection, create_engine, func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from footnote.core.catalog import database as database_module
 from footnote.core.catalog import schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import MIGRATIONS, Database, sqlite_url
@@ -70,6 +73,51 @@ async def test_a_catalog_of_a_newer_version_is_refused(catalog: Catalog):
         await (await session.connection()).exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(CatalogUnavailable, match=r"9999.*newer version"):
         await catalog.open(default_principals=())
+
+
+@pytest.fixture
+async def older(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> tuple[Catalog, list[Callable[[Connection], object]]]:
+    """A catalog with a file in a collection that a migration waits for, and the list of that migration's steps."""
+    await attach(catalog, await collection(catalog), await upload(catalog))
+    steps: list[Callable[[Connection], object]] = []
+
+    def upgrade(config: Config, _revision: str) -> None:
+        for step in steps:
+            step(config.attributes["connection"])
+
+    monkeypatch.setattr(database_module, "_is_newest", lambda *_: False)
+    monkeypatch.setattr(database_module.command, "upgrade", upgrade)
+    return catalog, steps
+
+
+async def n_attachments(catalog: Catalog) -> int | None:
+    async with catalog.database.read() as session:
+        return await session.scalar(select(func.count()).select_from(schema.Attachment))
+
+
+async def test_a_migration_that_replaces_a_table_keeps_what_refers_to_it(older: tuple[Catalog, list[Callable[[Connection], object]]]):
+    catalog, steps = older
+    for statement in (
+        "CREATE TABLE newer AS SELECT * FROM files",
+        "DROP TABLE files",
+        "ALTER TABLE newer RENAME TO files",
+        "CREATE UNIQUE INDEX ux ON files (id)",
+    ):
+        steps.append(methodcaller("exec_driver_sql", statement))
+    await catalog.database.migrate()
+    assert await n_attachments(catalog) == 1
+    async with catalog.database.read() as session:
+        assert (await (await session.connection()).exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
+
+
+async def test_a_migration_that_would_break_references_is_taken_back(older: tuple[Catalog, list[Callable[[Connection], object]]]):
+    catalog, steps = older
+    steps.append(methodcaller("exec_driver_sql", "DELETE FROM files"))
+    with pytest.raises(CatalogUnavailable, match="refer to rows of files"):
+        await catalog.database.migrate()
+    async with catalog.database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(schema.File)) == 1
+    assert await n_attachments(catalog) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------------------- transactions

@@ -9,7 +9,7 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease, LeaseLost
 from footnote.core.errors import NotFound
 from footnote.core.types import JobState
-from tests.core.catalog.story import attach, build, claim, collection, document, upload
+from tests.core.catalog.story import MAX_ATTEMPTS, attach, build, claim, collection, document, upload
 
 EXPIRED_S = -1.0
 
@@ -23,7 +23,7 @@ async def test_the_oldest_job_is_taken_first_and_each_by_one_worker(catalog: Cat
     queued = await queue(catalog, 3)
     taken = [await claim(catalog, worker_id=f"worker-{number}") for number in range(3)]
     assert [job.id for job, _ in taken] == queued
-    assert await catalog.jobs.claim(worker_id="late", lease_s=60) is None
+    assert await catalog.jobs.claim(worker_id="late", lease_s=60, max_attempts=MAX_ATTEMPTS) is None
     job, lease = taken[0]
     assert (job.state, job.attempt, job.fencing_token) == (JobState.PARSING, 1, 1)
     assert lease == JobLease(job_id=job.id, worker_id="worker-0", fencing_token=1)
@@ -32,7 +32,7 @@ async def test_the_oldest_job_is_taken_first_and_each_by_one_worker(catalog: Cat
 
 async def test_workers_that_claim_at_the_same_moment_get_different_jobs(catalog: Catalog):
     queued = await queue(catalog, 8)
-    claimed = await asyncio.gather(*(catalog.jobs.claim(worker_id=str(number), lease_s=60) for number in range(12)))
+    claimed = await asyncio.gather(*(catalog.jobs.claim(worker_id=str(number), lease_s=60, max_attempts=MAX_ATTEMPTS) for number in range(12)))
     assert sorted(job.id for job, _ in filter(None, claimed)) == queued
 
 
@@ -49,7 +49,7 @@ async def test_a_lease_that_is_renewed_stays(catalog: Catalog):
     await queue(catalog)
     _, lease = await claim(catalog, lease_s=EXPIRED_S)
     await catalog.jobs.renew(lease, lease_s=60)
-    assert await catalog.jobs.claim(worker_id="worker-2", lease_s=60) is None
+    assert await catalog.jobs.claim(worker_id="worker-2", lease_s=60, max_attempts=MAX_ATTEMPTS) is None
 
 
 async def test_progress_adds_up(catalog: Catalog):
@@ -70,7 +70,7 @@ async def test_a_job_that_failed_says_why_and_is_not_taken_again(catalog: Catalo
     found = await catalog.jobs.get(job.id)
     assert (found.state, found.error_code, found.error_message) == (JobState.FAILED, "unreadable", "It is encrypted.")
     assert found.finished_at is not None
-    assert await catalog.jobs.claim(worker_id="worker-2", lease_s=60) is None
+    assert await catalog.jobs.claim(worker_id="worker-2", lease_s=60, max_attempts=MAX_ATTEMPTS) is None
     assert await catalog.versions.abandoned() == (version,)
 
 
@@ -79,7 +79,7 @@ async def test_a_job_that_is_to_be_tried_later_waits_until_then(catalog: Catalog
     job, lease = await claim(catalog)
     await catalog.jobs.retry_later(lease, delay_s=3600, code="model_unavailable", message="It is down.")
     assert (await catalog.jobs.get(job.id)).error_code == "model_unavailable"
-    assert await catalog.jobs.claim(worker_id="worker-2", lease_s=60) is None
+    assert await catalog.jobs.claim(worker_id="worker-2", lease_s=60, max_attempts=MAX_ATTEMPTS) is None
     (other,) = await queue(catalog)
     taken, lease = await claim(catalog)
     assert taken.id == other
@@ -179,6 +179,29 @@ async def test_stopping_puts_back_what_this_worker_holds_alone(catalog: Catalog)
     assert ((await catalog.jobs.get(mine)).state, (await catalog.jobs.get(theirs)).state) == (JobState.QUEUED, JobState.PARSING)
     await catalog.jobs.release_all()
     assert (await catalog.jobs.get(theirs)).state == JobState.QUEUED
+
+
+async def test_a_job_that_is_cut_off_in_every_attempt_fails_and_the_next_one_is_taken(catalog: Catalog):
+    deadly, harmless = await queue(catalog, 2)
+    for attempt in range(MAX_ATTEMPTS):
+        job, lease = await claim(catalog)
+        assert (job.id, job.attempt) == (deadly, attempt + 1)
+        version = await build(catalog, job, lease, text="Tides")
+        await catalog.jobs.release_all()  # as the next start does, when none of the workers before it lives
+    assert (await claim(catalog))[0].id == harmless
+    failed = await catalog.jobs.get(deadly)
+    assert (failed.state, failed.attempt, failed.error_code) == (JobState.FAILED, MAX_ATTEMPTS, "server_error")
+    assert failed.error_message is not None
+    assert "went down" in failed.error_message
+    assert await catalog.versions.abandoned() == (version,)
+
+
+async def test_stopping_as_one_should_uses_up_no_attempt(catalog: Catalog):
+    (queued,) = await queue(catalog)
+    for _ in range(MAX_ATTEMPTS + 1):
+        job, lease = await claim(catalog)
+        assert (job.id, job.attempt) == (queued, 1)
+        await catalog.jobs.release_all(worker_id=lease.worker_id)
 
 
 async def test_another_attempt_goes_on_with_the_version_of_the_first_when_its_recipe_is_the_same(catalog: Catalog):
