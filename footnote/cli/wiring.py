@@ -9,7 +9,8 @@ from footnote.core.blobs import BlobStore, FolderBlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
-from footnote.core.settings import Settings, passage_budget_tokens
+from footnote.core.orphans import remove_orphans
+from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens
 from footnote.core.telemetry import Telemetry, open_telemetry
 from footnote.core.types import PartHealth
 from ingestion.parser_pool import ParserPool
@@ -70,6 +71,7 @@ async def _open_stores(stack: AsyncExitStack, settings: Settings, *, directory: 
     await catalog.open(default_principals=settings.default_principals)
     blobs = FolderBlobStore(directory.blobs)
     await blobs.open()
+    await remove_orphans(blobs, catalog.files)
     index = create_index(settings.index, data_dir=directory.path, recipe=embedder.recipe)
     stack.push_async_callback(index.close)
     await index.open()
@@ -97,7 +99,6 @@ async def _start_ingestion(
         pipeline=pipeline,
         settings=settings.ingestion,
         telemetry=telemetry,
-        optimize_after_points=settings.index.optimize_after_points,
     )
     stack.push_async_callback(worker.close)
     # A catalog of its own in the data directory has no other worker than the directory's owner.
@@ -145,14 +146,14 @@ async def _services(
         settings=settings.generator,
         budget_tokens=passage_budget_tokens(settings),
         telemetry=telemetry,
-        max_concurrent=settings.server.max_concurrent_answers,
+        max_concurrent=max_concurrent_answers(settings),
     )
 
     def announce(url: str) -> None:
         directory.announce(url=url, version=footnote.__version__)
 
     async def health() -> Sequence[PartHealth]:
-        parts = [await part.health() for part in (stores.catalog, stores.index, embedder, generator)]
+        parts = [await part.health() for part in (stores.catalog, stores.index, worker, embedder, generator)]
         return parts if judge is None else [*parts, await judge.health()]
 
     return Services(

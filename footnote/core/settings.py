@@ -54,7 +54,11 @@ class ServerSettings(Section):
     )
     max_upload_bytes: PositiveInt = Field(default=512 * 1024 * 1024, description="The largest file that is accepted.")
     max_question_chars: PositiveInt = Field(default=20_000, description="The longest message that is accepted.")
-    max_concurrent_answers: PositiveInt = Field(default=16, description="Answers written at the same time; more get status 429.")
+    max_concurrent_answers: int | None = Field(
+        default=None,
+        gt=0,
+        description="Answers written at the same time; more get status 429. By default 4 where the model runs in this process, else 16.",
+    )
 
 
 class CatalogSettings(Section):
@@ -124,11 +128,11 @@ class RetrievalSettings(Section):
     n_hits: PositiveInt = Field(default=12, description="Hits that become passages at most.")
     budget_tokens: PositiveInt = Field(default=1_200, description="Tokens that all passages of a prompt may have together.")
     min_evidence: float = Field(
-        default=0.52,
+        default=0.61,
         ge=-1,
         le=2,
-        description="Abstain where no hit has this much evidence: its cosine with the query, and 0.3 times the share of the query's words "
-        "that it has. Chosen for 5 % false abstentions, see docs/abstention.md.",
+        description="Abstain where no hit has this much evidence: its cosine with the query, and half the share of the query's words "
+        "that it has. Chosen for 5 % false abstentions with the default embedder, see docs/abstention.md.",
     )
     near_duplicate_overlap: Share = Field(default=0.8, description="A hit whose words overlap so much with a better one is dropped.")
     join_neighbours: bool = Field(default=True, description="Join hits that follow each other in a document into one passage.")
@@ -313,6 +317,11 @@ def passage_budget_tokens(settings: "Settings") -> int:
     is_bundled = generator.kind == "local" and generator.model is None
     coped_with = generator.passage_tokens or (BUNDLED_PASSAGE_TOKENS if is_bundled else budget)
     return min(budget, coped_with)
+
+
+def max_concurrent_answers(settings: "Settings") -> int:
+    """Return how many answers may be written at the same time: a model in this process writes one after the other."""
+    return settings.server.max_concurrent_answers or (4 if settings.generator.kind == "local" else 16)
 
 
 def setting_names() -> Iterator[str]:
