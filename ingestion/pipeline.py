@@ -1,5 +1,7 @@
 """The way of one document: parse → clean → chunk → embed → write → commit. Each step is idempotent, so that a job can be begun again."""
 
+import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,8 +56,8 @@ class Pipeline:
         self._chunking = chunking
         self._telemetry = telemetry
 
-    async def run(self, job: JobRecord, lease: JobLease) -> int:
-        """Take a job from its file to a live version; return the number of points written.
+    async def run(self, job: JobRecord, lease: JobLease) -> None:
+        """Take a job from its file to a live version.
 
         Raises:
             LeaseLost: the job was cancelled or is another worker's.
@@ -80,8 +82,11 @@ class Pipeline:
         except FootnoteError:
             await self._drop_orphans(version.id)
             raise
+        except asyncio.CancelledError:
+            with contextlib.suppress(FootnoteError):  # nothing may take the place of the cancellation
+                await self._drop_orphans(version.id)
+            raise
         await self.forget(retired)
-        return n_points
 
     async def forget(self, version_ids: Sequence[str]) -> None:
         """Take versions that are no longer shown out of the index, then out of the catalog; in this order none is ever lost."""

@@ -178,7 +178,6 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
             pipeline=pipeline,
             settings=settings.ingestion,
             telemetry=telemetry,
-            optimize_after_points=settings.index.optimize_after_points,
         )
         stack.push_async_callback(worker.close)
         await worker.start(alone=True)

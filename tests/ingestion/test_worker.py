@@ -1,10 +1,13 @@
 """The queue with real parts: catalog, blobs, child processes, embedder and Edge index. Faults are put in at the index's door."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from footnote.core.blobs import FolderBlobStore
 from footnote.core.catalog.catalog import Catalog
@@ -19,7 +22,7 @@ from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
 from ingestion.worker import IngestionWorker
 from retrieval.embedder.port import Embedder
-from retrieval.index.factory import create_index
+from retrieval.index.factory import FOLDER, create_index
 from retrieval.index.port import Index, IndexQuery, Point
 
 CALLER = Caller(owner="local", principals=frozenset({EVERYONE, "owner:local"}))
@@ -47,12 +50,23 @@ class Faulty:
 class Ingestion:
     """Everything that a document passes through."""
 
-    def __init__(self, catalog: Catalog, blobs: FolderBlobStore, index: Faulty, embedder: Embedder, parsers: ParserPool) -> None:
+    def __init__(
+        self, catalog: Catalog, blobs: FolderBlobStore, index: Faulty, embedder: Embedder, parsers: ParserPool, folder: Path
+    ) -> None:
         self.catalog = catalog
         self.blobs = blobs
         self.index = index
         self._embedder = embedder
         self._parsers = parsers
+        self._folder = folder
+
+    async def lose_the_index(self) -> None:
+        """Close it, remove its folder, and open an empty one."""
+        await self.index.close()
+        shutil.rmtree(self._folder / FOLDER)
+        index = create_index(IndexSettings(), data_dir=self._folder, recipe=self._embedder.recipe)
+        await index.open()
+        self.index = Faulty(index)
 
     async def upload(self, text: str | bytes, *, filename: str = "pumps.md") -> AttachmentRecord:
         content = text.encode() if isinstance(text, str) else text
@@ -71,8 +85,8 @@ class Ingestion:
         )
         return await self.catalog.attachments.attach(collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER)
 
-    async def start(self) -> IngestionWorker:
-        settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3)
+    async def start(self, *, lease_s: float = 60) -> IngestionWorker:
+        settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3, lease_s=lease_s)
         pipeline = Pipeline(
             catalog=self.catalog,
             blobs=self.blobs,
@@ -83,9 +97,7 @@ class Ingestion:
             chunking=ChunkingSettings(),
             telemetry=Telemetry(),
         )
-        worker = IngestionWorker(
-            catalog=self.catalog, index=self.index, pipeline=pipeline, settings=settings, telemetry=Telemetry(), optimize_after_points=10**6
-        )
+        worker = IngestionWorker(catalog=self.catalog, index=self.index, pipeline=pipeline, settings=settings, telemetry=Telemetry())
         await worker.start(alone=True)
         return worker
 
@@ -130,8 +142,9 @@ async def ingestion(
     await blobs.open()
     index = create_index(IndexSettings(), data_dir=tmp_path, recipe=embedder.recipe)
     await index.open()
-    yield Ingestion(catalog, blobs, Faulty(index), embedder, parsers)
-    await index.close()
+    opened = Ingestion(catalog, blobs, Faulty(index), embedder, parsers, tmp_path)
+    yield opened
+    await opened.index.close()
 
 
 async def test_a_document_becomes_exact_chunks_and_as_many_points(ingestion: Ingestion) -> None:
@@ -164,10 +177,16 @@ async def test_a_failure_that_stays_ends_the_job_and_leaves_nothing(ingestion: I
             raise IndexUnavailable("The index does not answer.", hint="Start it.")
 
     ingestion.index.before_upsert = fail
-    done = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
-    assert (done.job.state, done.job.error_code) == (JobState.FAILED, "server_error")
-    assert done.job.error_message == "The index does not answer. Start it."
-    assert await ingestion.n_points_of(done) == (0, 0)
+    worker = await ingestion.start()
+    try:
+        done = await ingestion.final(await ingestion.upload(MANY_PARAGRAPHS))
+        assert (done.job.state, done.job.error_code) == (JobState.FAILED, "server_error")
+        assert done.job.error_message == "The index does not answer. Start it."
+        async with asyncio.timeout(10):  # the points go after the job has failed
+            while await ingestion.n_points_of(done) != (0, 0):
+                await asyncio.sleep(0.02)
+    finally:
+        await worker.close()
     assert await ingestion.catalog.versions.hidden() == frozenset()
 
 
@@ -276,6 +295,76 @@ async def test_a_bad_document_fails_with_what_to_do_and_the_next_one_is_done(ing
     assert failed.job.error_message
     assert failed.job.attempt == 1
     assert done.job.state is JobState.COMPLETED
+
+
+async def test_documents_whose_points_the_index_lost_are_read_again(ingestion: Ingestion) -> None:
+    before = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
+    other = await ingestion.run_until_final(await ingestion.upload("A note about valves.", filename="valves.txt"))
+    n_points = await ingestion.index.count()
+    await ingestion.lose_the_index()
+    worker = await ingestion.start()
+    try:
+        after = [await ingestion.final(attachment) for attachment in (before, other)]
+        assert [each.job.state for each in after] == [JobState.COMPLETED] * 2
+        assert {each.live_version_id for each in after}.isdisjoint({before.live_version_id, other.live_version_id})
+        assert await ingestion.index.count() == n_points
+    finally:
+        await worker.close()
+
+
+async def test_nothing_is_read_again_while_the_index_has_it_all(ingestion: Ingestion) -> None:
+    before = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
+    worker = await ingestion.start()
+    await worker.close()
+    assert await ingestion.catalog.attachments.by_id(before.id) == before
+
+
+async def test_an_error_that_nobody_foresaw_does_not_end_the_queue(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "POLL_S", 0.05)
+    claim, stumbling = ingestion.catalog.jobs.claim, True
+
+    async def stumble(**arguments: Any) -> Any:
+        if stumbling:
+            raise IntegrityError("INSERT", {}, Exception("violated"))
+        return await claim(**arguments)
+
+    monkeypatch.setattr(ingestion.catalog.jobs, "claim", stumble)
+    attachment = await ingestion.upload("A note about pumps.", filename="note.txt")
+    worker = await ingestion.start()
+    try:
+        async with asyncio.timeout(10):
+            while (await worker.health()).ready:
+                await asyncio.sleep(0.01)
+        assert "IntegrityError" in (await worker.health()).detail
+        stumbling = False
+        assert (await ingestion.final(attachment)).job.state is JobState.COMPLETED
+        assert (await worker.health()).ready
+    finally:
+        await worker.close()
+    assert not (await worker.health()).ready
+
+
+async def test_a_cancelled_job_frees_its_parser(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, freed = asyncio.Event(), asyncio.Event()
+
+    async def hang(*args: object, **kwargs: object) -> None:
+        reading.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            freed.set()
+
+    monkeypatch.setattr(ParserPool, "parse", hang)
+    attachment = await ingestion.upload(MANY_PARAGRAPHS)
+    worker = await ingestion.start(lease_s=0.3)
+    try:
+        async with asyncio.timeout(10):
+            await reading.wait()
+            await ingestion.catalog.jobs.cancel(attachment.job.id)
+            await freed.wait()
+        assert (await worker.health()).ready
+    finally:
+        await worker.close()
 
 
 async def test_the_same_bytes_are_read_once(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Attachments: files in collections, each with the job that ingests it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import delete, select
@@ -15,7 +15,7 @@ from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging
 from footnote.core.catalog.records import AttachmentRecord, CollectionRecord
 from footnote.core.catalog.states import ApiState, api_state
-from footnote.core.catalog.versions import retire_versions_of
+from footnote.core.catalog.versions import VERSIONS_PER_STATEMENT, retire_versions_of
 from footnote.core.errors import AccessDenied, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Attributes, Caller, ChunkingRecipe, JobState, VersionState
@@ -151,6 +151,27 @@ class Attachments:
             rows = await session.scalars(select(schema.Attachment).where(schema.Attachment.file_id == file_id))
             return tuple([version for row in rows for version in await _detach(session, row)])
 
+    async def read_again(self, version_ids: Sequence[str]) -> int:
+        """Queue a new job for completed attachments whose live versions these are; return how many there were.
+
+        The live version stays what it is until the job publishes another in its place.
+        """
+        n_queued = 0
+        query = (
+            select(schema.Attachment)
+            .join(schema.Version, schema.Version.attachment_id == schema.Attachment.id)
+            .join(schema.Job, schema.Job.id == schema.Attachment.job_id)
+            .where(schema.Version.state == VersionState.LIVE, schema.Job.state == JobState.COMPLETED)
+            .order_by(schema.Attachment.id)
+        )
+        async with self._database.write() as session:
+            for first in range(0, len(version_ids), VERSIONS_PER_STATEMENT):
+                some = query.where(schema.Version.id.in_(version_ids[first : first + VERSIONS_PER_STATEMENT]))
+                for row in (await session.scalars(some)).all():
+                    await _queue(session, row)
+                    n_queued += 1
+        return n_queued
+
 
 async def _find(session: AsyncSession, collection_id: str, file_id: str) -> schema.Attachment | None:
     query = select(schema.Attachment).where(schema.Attachment.collection_id == collection_id, schema.Attachment.file_id == file_id)
@@ -232,7 +253,7 @@ async def _free_twins(session: AsyncSession, attachment_id: str) -> None:
 
 
 async def _detach(session: AsyncSession, row: schema.Attachment) -> tuple[str, ...]:
-    retired = await retire_versions_of(session, [row.id])
+    retired = await retire_versions_of(session, select(schema.Attachment.id).where(schema.Attachment.id == row.id))
     await _free_twins(session, row.id)
     await session.flush()
     await session.execute(delete(schema.Attachment).where(schema.Attachment.id == row.id))

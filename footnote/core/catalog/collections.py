@@ -129,8 +129,8 @@ class Collections:
             collection = await require_owned(session, collection_id, caller)
             if collection.id == DEFAULT_COLLECTION:
                 raise InvalidInput("The default collection cannot be deleted.", hint="Delete the files in it instead.")
-            attachments = await session.scalars(select(schema.Attachment.id).where(schema.Attachment.collection_id == collection_id))
-            retired = await retire_versions_of(session, list(attachments))
+            attachments = select(schema.Attachment.id).where(schema.Attachment.collection_id == collection_id)
+            retired = await retire_versions_of(session, attachments)
             await session.execute(delete(schema.Collection).where(schema.Collection.id == collection_id))
         return retired
 

@@ -103,7 +103,7 @@ class Files:
     async def known_blobs(self, sha256s: Sequence[str]) -> frozenset[str]:
         """Return those of the hashes that files refer to."""
         async with self._database.read() as session:
-            found = await session.scalars(select(schema.Blob.sha256).where(schema.Blob.sha256.in_(sha256s)))
+            found = await session.scalars(select(schema.Blob.sha256).where(schema.Blob.sha256.in_(sha256s), schema.Blob.n_references > 0))
             return frozenset(found)
 
 

@@ -16,6 +16,8 @@ from footnote.core.ids import new_id
 from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
 
 CHUNKS_PER_STATEMENT = 500
+VERSIONS_PER_STATEMENT = 1_000
+"""A statement takes at most 32,766 values in SQLite and 65,535 in PostgreSQL."""
 
 
 class Versions:
@@ -172,12 +174,16 @@ class Versions:
         """Forget versions whose points have left the index, with their chunks; live and pending ones stay."""
         if not version_ids:
             return
+        given_up = delete(schema.Version).where(schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED]))
         async with self._database.write() as session:
-            await session.execute(
-                delete(schema.Version).where(
-                    schema.Version.id.in_(version_ids), schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED])
-                )
-            )
+            for first in range(0, len(version_ids), VERSIONS_PER_STATEMENT):
+                await session.execute(given_up.where(schema.Version.id.in_(version_ids[first : first + VERSIONS_PER_STATEMENT])))
+
+    async def live_points(self) -> dict[str, int]:
+        """Return how many points the index should hold of each live version."""
+        query = select(schema.Version.id, schema.Version.n_points).where(schema.Version.state == VersionState.LIVE)
+        async with self._database.read() as session:
+            return {row.id: row.n_points for row in await session.execute(query)}
 
     # -- chunks ------------------------------------------------------------------------------------------------------------------
 
@@ -222,15 +228,18 @@ class Versions:
             return tuple(_chunk(row) for row in rows)
 
 
-async def retire_versions_of(session: AsyncSession, attachment_ids: Sequence[str]) -> tuple[str, ...]:
-    """Retire all versions of attachments that are about to go and drop their text; return the versions."""
-    retired = tuple(await session.scalars(select(schema.Version.id).where(schema.Version.attachment_id.in_(attachment_ids))))
-    await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id.in_(retired)))
-    await session.execute(
-        update(schema.Version)
-        .where(schema.Version.id.in_(retired))
-        .values(state=VersionState.RETIRED, retired_at=now(), attachment_id=None)
-    )
+async def retire_versions_of(session: AsyncSession, attachment_ids: Select[str]) -> tuple[str, ...]:
+    """Retire all versions of attachments that are about to go and drop their text; return the versions.
+
+    Args:
+        session: the write that the attachments go in.
+        attachment_ids: selects them; a query, because they may be more than a statement takes values.
+    """
+    of_them = schema.Version.attachment_id.in_(attachment_ids)
+    query = select(schema.Version.id).where(of_them)
+    retired = tuple(await session.scalars(query))
+    await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id.in_(query)))
+    await session.execute(update(schema.Version).where(of_them).values(state=VersionState.RETIRED, retired_at=now(), attachment_id=None))
     return retired
 
 

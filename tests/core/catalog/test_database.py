@@ -138,7 +138,7 @@ async def test_the_settings_of_sqlite_hold_on_every_connection(catalog: Catalog)
 async def test_a_write_that_raises_leaves_nothing(catalog: Catalog):
     async def fail() -> None:
         async with catalog.database.write() as session:
-            session.add(schema.Blob(sha256="0" * 64, size_bytes=1, created_at=now()))
+            session.add(schema.Blob(sha256="0" * 64, size_bytes=1, n_references=1, created_at=now()))
             await session.flush()
             raise ZeroDivisionError
 

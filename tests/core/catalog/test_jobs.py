@@ -32,7 +32,8 @@ async def test_the_oldest_job_is_taken_first_and_each_by_one_worker(catalog: Cat
 
 async def test_workers_that_claim_at_the_same_moment_get_different_jobs(catalog: Catalog):
     queued = await queue(catalog, 8)
-    claimed = await asyncio.gather(*(catalog.jobs.claim(worker_id=str(number), lease_s=60, max_attempts=MAX_ATTEMPTS) for number in range(12)))
+    at_once = (catalog.jobs.claim(worker_id=str(number), lease_s=60, max_attempts=MAX_ATTEMPTS) for number in range(12))
+    claimed = await asyncio.gather(*at_once)
     assert sorted(job.id for job, _ in filter(None, claimed)) == queued
 
 

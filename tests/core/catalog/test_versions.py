@@ -180,3 +180,12 @@ async def test_the_text_of_what_is_not_there_is_not_found(catalog: Catalog):
     for attempt in (catalog.versions.text_of("ver_none"), catalog.versions.document_of("ver_none")):
         with pytest.raises(NotFound):
             await attempt
+
+
+async def test_more_versions_than_one_statement_takes_are_forgotten(catalog: Catalog):
+    await attach(catalog, await collection(catalog), await upload(catalog))
+    job, lease = await claim(catalog)
+    version = await build(catalog, job, lease, text="Tides")
+    await catalog.jobs.fail(lease, code="x", message="x")
+    await catalog.versions.forget([*(f"ver_{number}" for number in range(70_000)), version])
+    assert await catalog.versions.abandoned() == ()
