@@ -27,8 +27,8 @@ from retrieval.coverage import Coverage
 from serving.rewriting import standalone_query
 
 FALSE_ABSTENTIONS = 0.05
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-THRESHOLDS = (0.40, 0.45, 0.50, 0.52, 0.54, 0.56, 0.60, 0.65, 0.70)
+WEIGHTS = (0.0, 0.1, 0.3, 0.5, 0.7, 1.0)
+THRESHOLDS = (0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80)
 ANSWERABLE = ("xquad", "inscit")
 UNANSWERABLE = {
     "xquad, article removed": "xquad",
@@ -173,15 +173,15 @@ def svg(gathered: Gathered) -> str:
         for weight, dash in ((COVERAGE_WEIGHT, ""), (0.0, 'stroke-dasharray="4 3" opacity="0.7"'))
     ]
     legend = [
-        f'<text x="{_x(0.205):.0f}" y="{_y(0.36) + 18 * place:.0f}" fill="{colour}">{name}</text>'
+        f'<text x="{50 + 270 * (place % 2)}" y="{404 + 20 * (place // 2)}" fill="{colour}">{name}</text>'
         for place, (name, colour) in enumerate(zip(UNANSWERABLE, colours, strict=True))
     ]
     ticks_x = [f'<text x="{_x(share):.0f}" y="352" text-anchor="middle">{share:.0%}</text>' for share in (0, 0.05, 0.1, 0.2, 0.3)]
     ticks_y = [f'<text x="44" y="{_y(share) + 4:.0f}" text-anchor="end">{share:.0%}</text>' for share in (0, 0.25, 0.5, 0.75, 1)]
     return "\n".join(
         [
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 390" font-family="sans-serif" font-size="12">',
-            '<rect width="600" height="390" fill="white"/>',
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 436" font-family="sans-serif" font-size="12">',
+            '<rect width="600" height="436" fill="white"/>',
             f'<path d="M{_x(0)} {_y(1)} V{_y(0)} H{_x(0.3)}" fill="none" stroke="#444"/>',
             f'<path d="M{_x(FALSE_ABSTENTIONS)} {_y(0)} V{_y(1)}" stroke="#999" stroke-dasharray="2 4"/>',
             *curves,

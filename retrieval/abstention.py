@@ -7,8 +7,9 @@ answer; that a text also has the question's names and words tells the two apart 
 
 from collections.abc import Iterable
 
-COVERAGE_WEIGHT = 0.3
-"""What a hit with all of the question's words has more than one with none; more gains nothing (``bench/abstention.py``)."""
+COVERAGE_WEIGHT = 0.5
+"""What a hit with all of the question's words has more than one with none. On English questions 0.7 does a little better, in other
+languages it costs more answers than it prevents (``bench/abstention.py``, docs/abstention.md)."""
 
 
 def evidence(*, similarity: float, coverage: float) -> float:

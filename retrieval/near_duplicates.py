@@ -55,7 +55,7 @@ def _content(text: str) -> _Content:
     shingles = zip(*(words[first:] for first in range(SHINGLE_WORDS)), strict=False)
     return _Content(
         shingles=frozenset(shingles) or frozenset({tuple(words)}),
-        numbers=frozenset(word for word in words if _DIGIT.search(word)),
+        numbers=frozenset(word for word in words if not word.isalpha() and _DIGIT.search(word)),
     )
 
 

@@ -1,5 +1,6 @@
 """From a question to numbered passages, or to the decision that there is nothing to answer from."""
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ from retrieval.search import Searcher
 N_NEAREST = 3
 """Passages that are shown in place of an answer."""
 
-SPARE_HITS = 2
-"""So many times the wanted hits are searched for: near-duplicates fall away, and copies of a document are what collections are full of."""
+SPARE_SHARE = 0.5
+"""So many more hits than wanted are searched for: near-duplicates fall away, and copies of a document are what collections are full of."""
 
 Rerank = Callable[[str, tuple[Hit, ...]], Awaitable[tuple[Hit, ...]]]
 """Puts hits into another order, and may drop some."""
@@ -86,7 +87,7 @@ class PassageFinder:
             InvalidInput, IndexUnavailable, ModelUnavailable, CatalogUnavailable: as in ``Searcher.search``.
         """
         wanted = limit or self._settings.n_hits
-        found = await self._searcher.search(query, access, limit=SPARE_HITS * wanted, filter=filter)
+        found = await self._searcher.search(query, access, limit=math.ceil((1 + SPARE_SHARE) * wanted), filter=filter)
         timings_ms = dict(found.timings_ms)
         hits = found.hits
         if self._rerank is not None:

@@ -69,7 +69,7 @@ class Searcher:
         if access.sees_nothing or limit < 1:
             return SearchResult(hits=(), timings_ms={})
         # Embedding reads nothing that a publication could change, so the snapshot may be taken beside it.
-        hidden, (vector, embed_ms) = await asyncio.gather(self._catalog.versions.hidden(), self._embed(query, mode))
+        (vector, embed_ms), hidden = await asyncio.gather(self._embed(query, mode), self._catalog.versions.hidden())
         with self._telemetry.stage("search") as searching:
             found = await self._index.search(
                 IndexQuery(

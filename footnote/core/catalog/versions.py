@@ -1,8 +1,10 @@
 """Documents, versions and chunks: what search may see is decided here, by one write."""
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, Text, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import CompoundSelect, Row, Select, Text, bindparam, delete, func, insert, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -72,9 +74,17 @@ class Versions:
         """
         if not spans:
             return {}
-        query = union_all(*(_span_query(place, span) for place, span in enumerate(spans)))
+        values = {
+            name: value
+            for place, span in enumerate(spans)
+            for name, value in (
+                (f"version_{place}", span.version_id),
+                (f"start_{place}", span.start + 1),  # SQL counts characters from 1
+                (f"length_{place}", span.end - span.start),
+            )
+        }
         async with self._database.read() as session:
-            rows = (await session.execute(query)).all()
+            rows = (await session.execute(_spans_query(len(spans)), values)).all()
         return {spans[row.place]: row.text for row in rows}
 
     async def document_of(self, version_id: str) -> Document:
@@ -201,21 +211,36 @@ class Versions:
         """
         if not chunk_ids:
             return {}
+        # Columns, not entities: a search waits for this, and making objects of rows takes as long as the query.
+        chunk, attachment = schema.Chunk, schema.Attachment
         query = (
-            select(schema.Chunk, schema.Version.state, schema.Attachment, schema.File.filename)
-            .join(schema.Version, schema.Version.id == schema.Chunk.version_id)
-            .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
-            .join(schema.File, schema.File.id == schema.Attachment.file_id)
-            .where(schema.Chunk.id.in_(chunk_ids), schema.Version.id.not_in(hidden), schema.Version.live_at.is_not(None))
+            select(
+                chunk.id,
+                chunk.version_id,
+                attachment.id.label("attachment_id"),
+                attachment.file_id,
+                schema.File.filename,
+                attachment.collection_id,
+                attachment.attributes,
+                chunk.ordinal,
+                chunk.start,
+                chunk.end,
+                chunk.text,
+                chunk.context,
+                chunk.page,
+                chunk.n_tokens,
+                chunk.page_starts,
+                schema.Version.state,
+            )
+            .join(schema.Version, schema.Version.id == chunk.version_id)
+            .join(attachment, attachment.id == schema.Version.attachment_id)
+            .join(schema.File, schema.File.id == attachment.file_id)
+            .where(chunk.id.in_(chunk_ids), schema.Version.id.not_in(hidden), schema.Version.live_at.is_not(None))
         )
         async with self._database.read() as session:
             rows = (await session.execute(query)).all()
-        with_live = {attachment.id for _, state, attachment, _ in rows if state == VersionState.LIVE}
-        return {
-            chunk.id: _stored_chunk(chunk, attachment, filename)
-            for chunk, state, attachment, filename in rows
-            if state == VersionState.LIVE or attachment.id not in with_live
-        }
+        with_live = {row.attachment_id for row in rows if row.state == VersionState.LIVE}
+        return {row.id: _stored_chunk(row) for row in rows if row.state == VersionState.LIVE or row.attachment_id not in with_live}
 
     async def neighbours(self, version_id: str, ordinals: Sequence[int]) -> tuple[Chunk, ...]:
         """Return the version's chunks at these places, in order; places that do not exist are left out."""
@@ -243,11 +268,16 @@ async def retire_versions_of(session: AsyncSession, attachment_ids: Select[str])
     return retired
 
 
-def _span_query(place: int, span: TextSpan) -> Select[int, str]:
-    # SQL counts characters from 1; both SQLite and PostgreSQL count code points.
-    text = func.substr(schema.Document.text, span.start + 1, span.end - span.start, type_=Text)
+@cache
+def _spans_query(n_spans: int) -> CompoundSelect[int, str]:
+    """Return the query for so many spans; building it takes longer than running it. SQLite and PostgreSQL both count code points."""
+    return union_all(*(_span_query(place) for place in range(n_spans)))
+
+
+def _span_query(place: int) -> Select[int, str]:
+    text = func.substr(schema.Document.text, bindparam(f"start_{place}"), bindparam(f"length_{place}"), type_=Text)
     query = select(literal(place).label("place"), text.label("text")).join_from(schema.Document, schema.Version)
-    return query.where(schema.Version.id == span.version_id)
+    return query.where(schema.Version.id == bindparam(f"version_{place}"))
 
 
 def _record(row: schema.Version) -> VersionRecord:
@@ -316,29 +346,29 @@ def _chunk(row: schema.Chunk) -> Chunk:
         context=row.context,
         page=row.page,
         n_tokens=row.n_tokens,
-        page_starts=_page_starts(row),
+        page_starts=_page_starts(row.page_starts),
     )
 
 
-def _stored_chunk(chunk: schema.Chunk, attachment: schema.Attachment, filename: str) -> StoredChunk:
+def _stored_chunk(row: Row[*tuple[Any, ...]]) -> StoredChunk:
     return StoredChunk(
-        id=chunk.id,
-        version_id=chunk.version_id,
-        attachment_id=attachment.id,
-        file_id=attachment.file_id,
-        filename=filename,
-        collection_id=attachment.collection_id,
-        attributes=attachment.attributes,
-        ordinal=chunk.ordinal,
-        start=chunk.start,
-        end=chunk.end,
-        text=chunk.text,
-        context=chunk.context,
-        page=chunk.page,
-        n_tokens=chunk.n_tokens,
-        page_starts=_page_starts(chunk),
+        id=row.id,
+        version_id=row.version_id,
+        attachment_id=row.attachment_id,
+        file_id=row.file_id,
+        filename=row.filename,
+        collection_id=row.collection_id,
+        attributes=row.attributes,
+        ordinal=row.ordinal,
+        start=row.start,
+        end=row.end,
+        text=row.text,
+        context=row.context,
+        page=row.page,
+        n_tokens=row.n_tokens,
+        page_starts=_page_starts(row.page_starts),
     )
 
 
-def _page_starts(row: schema.Chunk) -> PageStarts:
-    return tuple((offset, page) for offset, page in row.page_starts)
+def _page_starts(stored: Sequence[Sequence[int]]) -> PageStarts:
+    return tuple((offset, page) for offset, page in stored)
