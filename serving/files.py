@@ -80,6 +80,7 @@ class FileStore:
             record = await self._catalog.files.delete(file_id, owner=caller.owner)
             if await self._catalog.files.forget_unshared_blob(record.blob_sha256):
                 await self._blobs.delete(record.blob_sha256)
+        await self._catalog.database.checkpoint()  # the write-ahead log still holds the text that is gone from the database
 
     async def _then_held(self, content: AsyncIterator[bytes], stack: AsyncExitStack) -> AsyncGenerator[bytes]:
         """Pass the bytes on and, after the last one, keep blobs from being deleted until ``stack`` closes.

@@ -136,6 +136,8 @@ def test_an_erased_file_is_found_no_more(client: openai.OpenAI, store: str, libr
     assert library.n_blobs() == before
     with pytest.raises(openai.NotFoundError):
         client.files.retrieve(file.id)
+    for path in library.services.settings.data_dir.glob("catalog.sqlite*"):
+        assert b"Erase me" not in path.read_bytes(), path.name
 
 
 def test_a_store_is_created_with_files_changed_and_deleted(client: openai.OpenAI) -> None:
