@@ -45,7 +45,7 @@ docs: $(VENV)/installed ## Write the generated documentation anew
 
 bench: $(VENV)/installed-dev ## List the benchmarks; BENCH=name DATA=folder runs one
 ifdef BENCH
-	@FOOTNOTE_BENCH_DATA="$(DATA)" $(BIN)/python bench/$(BENCH).py $(ARGS)
+	@FOOTNOTE_BENCH_DATA="$(DATA)" $(BIN)/python -m bench.$(BENCH) $(ARGS)
 else
 	@$(BIN)/python -c 'import ast, pathlib; [print(f"  {p.stem:20}{(ast.get_docstring(ast.parse(p.read_text())) or str()).splitlines()[0]}") for p in sorted(pathlib.Path("bench").glob("*.py"))]'
 endif

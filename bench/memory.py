@@ -16,53 +16,45 @@ from pathlib import Path
 import httpx
 import psutil
 
+from footnote.core.data_directory import find_running_server
+
 HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
 QUESTIONS = ("What may a hotel in Poland cost?", "Who has to be told about a spill?", "How many days of leave are there after ten years?")
-LISTENS = re.compile(r"is ready on (http://\S+)")
 
 
 def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="footnote-memory-") as folder:
-        data_dir = options.data_dir or Path(folder)
-        command = [
-            sys.executable,
-            "-m",
-            "footnote.cli.main",
-            "serve",
-            "--port",
-            "0",
-            "--data-dir",
-            str(data_dir),
-            "--ingest",
-            str(HANDBOOK),
-        ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        data_dir = str(options.data_dir or folder)
+        command = Path(sys.executable).with_name("footnote")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen([command, "serve", "--port", "0", "--data-dir", data_dir], **quiet) as server:
             try:
-                measure(server)
+                url = address_of(server, Path(data_dir))
+                subprocess.run([command, "ingest", HANDBOOK, "--data-dir", data_dir], check=True, **quiet)
+                measure(server.pid, url)
             finally:
                 server.terminate()
 
 
-def measure(server: subprocess.Popen[str]) -> None:
-    url = address_of(server)
-    process = psutil.Process(server.pid)
-    print(f"after ingesting: {peak_mb(server.pid):.0f} MB; parsers: {[round(peak_mb(child.pid)) for child in process.children()]} MB")
+def measure(pid: int, url: str) -> None:
+    children = psutil.Process(pid).children()
+    print(f"after ingesting: {peak_mb(pid):.0f} MB; parsers: {[round(peak_mb(child.pid)) for child in children]} MB", flush=True)
     with httpx.Client(base_url=url, timeout=600) as client:
         for question in QUESTIONS:
             began = time.perf_counter()
             body = {"model": "footnote", "messages": [{"role": "user", "content": question}]}
             answer = client.post("/v1/chat/completions", json=body).raise_for_status().json()
-            print(f"{time.perf_counter() - began:5.1f} s  {question}  {answer['choices'][0]['message']['content'][:90]!r}")
-    print(f"peak of the server: {peak_mb(server.pid):.0f} MB")
+            print(f"{time.perf_counter() - began:5.1f} s  {question}  {answer['choices'][0]['message']['content'][:90]!r}", flush=True)
+    print(f"peak of the server: {peak_mb(pid):.0f} MB")
 
 
-def address_of(server: subprocess.Popen[str]) -> str:
-    assert server.stdout is not None
-    for line in server.stdout:
-        found = LISTENS.search(line)
-        if found:
-            return found.group(1)
-    raise SystemExit("the server did not start")
+def address_of(server: subprocess.Popen[bytes], data_dir: Path) -> str:
+    while server.poll() is None:
+        running = find_running_server(data_dir)
+        if running is not None:
+            return running.url
+        time.sleep(0.2)
+    raise SystemExit("the server did not start: `footnote serve` says why")
 
 
 def peak_mb(pid: int) -> float:

@@ -26,6 +26,7 @@ _MAX_QUOTE_CHARS = 400
 _NEAR_ENOUGH = 0.5
 """The share of the judge's threshold that a passage's own support has to reach for its span to be quoted in a claim's place."""
 
+_MIN_QUOTE_WORDS = 4
 _MAX_QUOTES = 2
 """Quotes in one answer: what a model that was replaced twice would say next is no better."""
 
@@ -191,8 +192,14 @@ class QuotePolicy:
             if support.score < self._threshold * _NEAR_ENOUGH:
                 continue
             passage = self._passages[support.passage]
-            is_new = _plain(quote_of(support, passage)) not in self._quoted_texts
-            if is_new and support.end > support.start and not any(self._overlap(support, quoted) for quoted in self._quoted):
+            quote = quote_of(support, passage)
+            is_new = _plain(quote) not in self._quoted_texts
+            if (
+                is_new
+                and _says_something(quote, passage)
+                and support.end > support.start
+                and not any(self._overlap(support, quoted) for quoted in self._quoted)
+            ):
                 return support
         return None
 
@@ -228,6 +235,11 @@ def _shortened(text: str) -> str:
         return text
     head, space, _ = text[:_MAX_QUOTE_CHARS].rpartition(" ")
     return (head if space else text[:_MAX_QUOTE_CHARS]) + " …"
+
+
+def _says_something(quote: str, passage: Passage) -> bool:
+    """Say whether a quote is more than a heading: some words, or a row of a table, and not what stands in the heading path."""
+    return (len(quote.split()) >= _MIN_QUOTE_WORDS or "|" in quote) and _plain(quote) not in _plain(passage.context)
 
 
 def _plain(text: str) -> str:

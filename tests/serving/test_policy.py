@@ -135,3 +135,14 @@ def test_offsets_into_the_text_shown_are_exact(parts, gap):
     assert position == len(shown)
     quotes = [shown[claim.start : claim.end].removeprefix("- ") for claim in claims if claim.replaced]
     assert len(quotes) == len(set(quotes))
+
+
+def test_a_heading_is_nothing_to_quote():
+    passage = make_passage(1, "Spills\nTell the shift leader at once about every spill.", start=0, context="Safety > Spills")
+    heading, rule = Support(1, 0.4, 0, 6), Support(1, 0.35, 7, 55)
+    policy = QuotePolicy([passage], threshold=0.5, question="Who hears of a spill?", nearest=[heading, rule])
+    (sentence,) = ClaimSplitter().feed("The king.\n")
+    assert "Tell the shift leader" in policy.decide(sentence, NO_SUPPORT).text
+
+
+NO_SUPPORT = Judgement(score=0.1, supported=False, supports=())

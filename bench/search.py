@@ -1,6 +1,6 @@
 """Quality and speed of retrieval: nDCG@10 on scifact, and the time of a search over 10,000 chunks against its bare parts.
 
-    python -m bench.retrieval --data DIR --work build/bench --json build/retrieval.json
+    python -m bench.search --data DIR --work build/bench --json build/retrieval.json
 
 Quality: each of scifact's 5,183 abstracts, its title as the heading, is cut by our chunking; a document ranks where its best chunk does.
 Dense alone, BM25 alone and both fused are the three modes of the same search, on BEIR's 300 test queries.
