@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -42,9 +43,12 @@ def find_gguf() -> Path:
 def _convert(gguf: Path, folder: Path) -> None:
     import torch  # noqa: PLC0415 - only the process that converts needs it
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerFast  # noqa: PLC0415 - as above
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader  # noqa: PLC0415 - as above
     from transformers.utils import logging  # noqa: PLC0415 - as above
 
     logging.disable_progress_bar()
+    # This bar ignores that switch, and would run through the banner of `footnote serve`.
+    gguf_reader.tqdm = partial(gguf_reader.tqdm, disable=True)  # pyright: ignore[reportAttributeAccessIssue, reportPrivateImportUsage]
     source = {"gguf_file": gguf.name, "local_files_only": True}
     try:
         tokenizer = cast("PreTrainedTokenizerFast", AutoTokenizer.from_pretrained(gguf.parent, **source))
