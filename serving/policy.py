@@ -42,6 +42,7 @@ class ChangeCode(StrEnum):
     UNSUPPORTED_MARKER_REMOVED = "unsupported_marker_removed"
     MARKER_ADDED = "marker_added"
     LEFT_OUT = "left_out"
+    REPEATED = "repeated"
     ABSTAINED = "abstained"
 
 
@@ -103,7 +104,7 @@ class QuotePolicy:
         self._nearest = nearest
         self._shown_chars = 0
         self._quoted: list[Support] = []
-        self._quoted_texts: set[str] = set()
+        self._said: set[str] = set()
         self._has_answered = False
 
     def decide(self, sentence: DraftSentence, judgement: Judgement | None) -> Decision:
@@ -112,7 +113,7 @@ class QuotePolicy:
             says_nothing = not is_checkable(sentence.text) and not is_abstention(sentence.text)
             return self._leave_out(sentence) if says_nothing else self._show_unchecked(sentence)
         if judgement.supported and self._may_stand(sentence, judgement):
-            return self._show_supported(sentence, judgement)
+            return self._repeat(sentence) if self._was_said(sentence.text) else self._show_supported(sentence, judgement)
         support = self._nearest_quote(judgement)
         return self._drop(sentence) if support is None else self._show_quote(sentence, support)
 
@@ -125,6 +126,8 @@ class QuotePolicy:
 
     def _may_stand(self, sentence: DraftSentence, judgement: Judgement) -> bool:
         citations = cite(sentence.text, judgement, list(self._passages.values()), threshold=self._threshold)
+        if not any(_says_something(strip_markers(sentence.text), self._passages[each.passage]) for each in citations):
+            return False
         cited = [f"{self._passages[citation.passage].context}\n{citation.quote}" for citation in citations]
         return may_stand(sentence.text, question=self._question, cited=cited)
 
@@ -150,6 +153,7 @@ class QuotePolicy:
             *(Change(ChangeCode.MARKER_ADDED, f"[{number}] was found to support the claim") for number in added),
         )
         text += "".join(f" [{number}]" for number in added)
+        self._said.add(_plain(strip_markers(sentence.text)))
         self._has_answered = True
         return self._show(text, gap=sentence.gap, verdict=Verdict.SUPPORTED, score=judgement.score, citations=citations, changes=changes)
 
@@ -157,7 +161,7 @@ class QuotePolicy:
         passage = self._passages[support.passage]
         quote, page = quote_of(support, passage), passage.page_of(support.start)
         self._quoted.append(support)
-        self._quoted_texts.add(_plain(quote))
+        self._said.add(_plain(quote))
         self._has_answered = True
         prefix = _LIST_PREFIX.match(sentence.text)
         citation = Citation(
@@ -174,6 +178,14 @@ class QuotePolicy:
             changes=(change,),
             replaced=True,
         )
+
+    def _was_said(self, text: str) -> bool:
+        return _plain(strip_markers(text)) in self._said
+
+    def _repeat(self, sentence: DraftSentence) -> Decision:
+        """Leave out what was said or quoted before: a small model that begins again has nothing more to say."""
+        detail = f"draft[{sentence.start}:{sentence.end}] was said before"
+        return Decision(text="", claim=None, changes=(Change(ChangeCode.REPEATED, detail),))
 
     def _leave_out(self, sentence: DraftSentence) -> Decision:
         """Leave out a heading, a pleasantry or a bare marker: among held claims it leads nowhere, and nobody has checked it."""
@@ -193,7 +205,7 @@ class QuotePolicy:
                 continue
             passage = self._passages[support.passage]
             quote = quote_of(support, passage)
-            is_new = _plain(quote) not in self._quoted_texts
+            is_new = _plain(quote) not in self._said
             if (
                 is_new
                 and _says_something(quote, passage)

@@ -19,6 +19,8 @@ from serving.policy import Change, ChangeCode, Decision, Policy, QuotePolicy, dr
 
 MAX_FAILED_IN_A_ROW = 2
 
+LOST_BY = (ChangeCode.REPLACED_BY_QUOTE, ChangeCode.DROPPED_UNSUPPORTED, ChangeCode.REPEATED)
+
 VerifiedEvent = TextAdded | ClaimJudged
 
 
@@ -156,7 +158,7 @@ class Verifier:
 
     def _note_loss(self, decision: Decision) -> None:
         """Stop a model that has lost the thread: what it writes after several claims in a row that do not hold is no better."""
-        failed = any(change.code in (ChangeCode.REPLACED_BY_QUOTE, ChangeCode.DROPPED_UNSUPPORTED) for change in decision.changes)
+        failed = any(change.code in LOST_BY for change in decision.changes)
         self._n_failed_in_a_row = self._n_failed_in_a_row + 1 if failed else 0
         self._is_lost = self._is_lost or self._n_failed_in_a_row >= MAX_FAILED_IN_A_ROW
 

@@ -146,3 +146,9 @@ def test_a_heading_is_nothing_to_quote():
 
 
 NO_SUPPORT = Judgement(score=0.1, supported=False, supports=())
+
+
+def test_what_was_said_is_not_said_again():
+    shown, claims, codes = run("Leave is 28 days. Leave is 28 days [1].", [YES, YES])
+    assert (shown, len(claims)) == ("Leave is 28 days. [1]", 1)
+    assert codes[-1] is ChangeCode.REPEATED
