@@ -3,8 +3,10 @@
 Offsets everywhere count Unicode code points of the document's text, pages start at 1, ranges are half-open.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -114,10 +116,15 @@ class Chunk:
 
 
 class VersionState(StrEnum):
-    """``pending`` while it is built, ``live`` when search may see it, ``retired`` when a later one took its place, ``failed``."""
+    """``pending`` while it is built, ``live`` when search may see it, ``retired`` when a later one took its place, ``failed``.
+
+    Re-indexing has two more, both whole and hidden: ``built`` waits for its collection to be flipped to it, ``kept`` was live before.
+    """
 
     PENDING = "pending"
+    BUILT = "built"
     LIVE = "live"
+    KEPT = "kept"
     RETIRED = "retired"
     FAILED = "failed"
 
@@ -153,6 +160,11 @@ class EmbeddingRecipe:
     max_tokens: int
     query_prefix: str = ""
     document_prefix: str = ""
+
+    @property
+    def space(self) -> str:
+        """Name the space that the vectors lie in: 16 hexadecimal digits that differ where anything in the recipe does."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Upload(Base):
 
 
 class Collection(Base):
-    """A set of attachments with one index recipe."""
+    """A set of attachments with one index recipe: ``space`` names the recipe of its vectors, from its first version on."""
 
     __tablename__ = "collections"
     id: Mapped[str] = _id()
@@ -95,6 +95,7 @@ class Collection(Base):
     details: Mapped[Json]
     chunking: Mapped[Json | None]
     embedding_recipe: Mapped[Json | None]
+    space: Mapped[str | None] = mapped_column(String(64))
     replaces_by_name: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime]
     last_active_at: Mapped[datetime]
@@ -159,13 +160,17 @@ class Document(Base):
     language: Mapped[str | None]
     n_pages: Mapped[int | None]
     notes: Mapped[list[Any]]
+    fingerprint: Mapped[str | None] = mapped_column(String(32), index=True)
+    near_duplicate_of_id: Mapped[str | None] = mapped_column(String(64))
+    redactions: Mapped[Json] = mapped_column(default=dict)
     created_at: Mapped[datetime]
 
 
 class Version(Base):
     """An attachment's content under one recipe of parser, chunker and embedder. At most one of an attachment is live.
 
-    A version outlives its attachment, retired and without chunks, until its points have left the index: so none is ever forgotten there.
+    ``space`` names the embedding recipe whose index its points are in. A version outlives its attachment, retired and without chunks,
+    until its points have left the index: so none is ever forgotten there.
     """
 
     __tablename__ = "versions"
@@ -175,12 +180,33 @@ class Version(Base):
     content_sha256: Mapped[str] = mapped_column(String(64), index=True)
     recipe: Mapped[Json]
     recipe_sha256: Mapped[str] = mapped_column(String(64))
+    space: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16), index=True)
     n_chunks: Mapped[int] = mapped_column(default=0)
     n_points: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     live_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
+
+
+class Reindex(Base):
+    """A new version of every attachment of a collection, built beside the live ones and shown by one write."""
+
+    __tablename__ = "reindexes"
+    id: Mapped[str] = _id()
+    collection_id: Mapped[str] = _reference("collections.id")
+    owner: Mapped[str]
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    chunking: Mapped[Json | None]
+    embedder: Mapped[Json | None]
+    embedding_recipe: Mapped[Json]
+    space: Mapped[str] = mapped_column(String(64))
+    previous: Mapped[Json]
+    comparison: Mapped[Json | None]
+    created_at: Mapped[datetime]
+    flipped_at: Mapped[datetime | None]
+    keep_until: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
 
 
 class Chunk(Base):
@@ -207,7 +233,7 @@ class Job(Base):
     """Work with a lease and a fencing token: a late write with an old token is refused."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_state_created_at", "state", "created_at"),)
+    __table_args__ = (Index("ix_jobs_state_created_at", "state", "created_at"), Index("ix_jobs_lease_owner_state", "lease_owner", "state"))
     id: Mapped[str] = _id()
     kind: Mapped[str] = mapped_column(String(32))
     owner: Mapped[str] = mapped_column(index=True)
@@ -290,7 +316,7 @@ class AuditEntry(Base):
 
 
 class Turn(Base):
-    """A question and its answer."""
+    """A question and its answer; from ``erased_at`` on without the texts that came from an erased file."""
 
     __tablename__ = "turns"
     id: Mapped[str] = _id()
@@ -315,6 +341,7 @@ class Turn(Base):
     completion_tokens: Mapped[int]
     timings_ms: Mapped[Json]
     error_code: Mapped[str | None]
+    erased_at: Mapped[datetime | None]
 
 
 class TurnPassage(Base):

@@ -1,0 +1,96 @@
+"""Spaces of vectors, re-indexing, near-duplicates, redaction and erased turns."""
+
+import hashlib
+import json
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "reindexes",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("collection_id", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("chunking", sa.JSON(), nullable=True),
+        sa.Column("embedder", sa.JSON(), nullable=True),
+        sa.Column("embedding_recipe", sa.JSON(), nullable=False),
+        sa.Column("space", sa.String(length=64), nullable=False),
+        sa.Column("previous", sa.JSON(), nullable=False),
+        sa.Column("comparison", sa.JSON(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("flipped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("keep_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["collection_id"], ["collections.id"], name=op.f("fk_reindexes_collection_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reindexes")),
+    )
+    with op.batch_alter_table("reindexes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reindexes_collection_id"), ["collection_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_reindexes_state"), ["state"], unique=False)
+
+    with op.batch_alter_table("collections", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
+
+    with op.batch_alter_table("documents", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("fingerprint", sa.String(length=32), nullable=True))
+        batch_op.add_column(sa.Column("near_duplicate_of_id", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("redactions", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
+        batch_op.create_index(batch_op.f("ix_documents_fingerprint"), ["fingerprint"], unique=False)
+
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_jobs_lease_owner_state", ["lease_owner", "state"], unique=False)
+
+    with op.batch_alter_table("turns", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+
+    with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
+    _name_spaces()
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.drop_column("space")
+    with op.batch_alter_table("turns", schema=None) as batch_op:
+        batch_op.drop_column("erased_at")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("ix_jobs_lease_owner_state")
+    with op.batch_alter_table("documents", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_documents_fingerprint"))
+        batch_op.drop_column("redactions")
+        batch_op.drop_column("near_duplicate_of_id")
+        batch_op.drop_column("fingerprint")
+    with op.batch_alter_table("collections", schema=None) as batch_op:
+        batch_op.drop_column("space")
+    op.drop_table("reindexes")
+
+
+def _name_spaces() -> None:
+    """Say of every version and collection that is there which space its vectors are in."""
+    connection = op.get_bind()
+    versions = sa.table("versions", sa.column("id"), sa.column("recipe", sa.JSON), sa.column("space"), sa.column("attachment_id"))
+    attachments = sa.table("attachments", sa.column("id"), sa.column("collection_id"))
+    collections = sa.table("collections", sa.column("id"), sa.column("space"), sa.column("embedding_recipe", sa.JSON))
+    rows = connection.execute(
+        sa.select(versions.c.id, versions.c.recipe, attachments.c.collection_id).select_from(
+            versions.outerjoin(attachments, attachments.c.id == versions.c.attachment_id)
+        )
+    ).all()
+    for row in rows:
+        embedding = row.recipe.get("embedding")
+        if embedding is None:
+            continue
+        space = hashlib.sha256(json.dumps(embedding, sort_keys=True).encode()).hexdigest()[:16]
+        connection.execute(sa.update(versions).where(versions.c.id == row.id).values(space=space))
+        if row.collection_id is not None:
+            connection.execute(
+                sa.update(collections).where(collections.c.id == row.collection_id).values(space=space, embedding_recipe=embedding)
+            )
