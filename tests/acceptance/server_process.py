@@ -39,10 +39,14 @@ class ServerProcess:
         self._command: Sequence[str | Path] = [FOOTNOTE, "serve", "--port", "0", *arguments]
         self._environment = environment(data_dir, **settings)
 
-    def __enter__(self) -> "ServerProcess":
+    def start(self) -> None:
+        """Start it without waiting; it is the caller's to end."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("w") as log:
             self.process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
+
+    def __enter__(self) -> "ServerProcess":
+        self.start()
         try:
             self.running = self._wait_until_ready()
         except BaseException:
