@@ -144,6 +144,14 @@ class Attachment(Base):
     created_at: Mapped[datetime]
 
 
+class FormerAttachment(Base):
+    """Which file an attachment was of that is gone: turns, cases and training rows still name it, and erasing the file finds them."""
+
+    __tablename__ = "former_attachments"
+    id: Mapped[str] = _id()
+    file_id: Mapped[str] = _reference("files.id")
+
+
 class Document(Base):
     """What a parser made of a blob, once for each owner: the text that every offset points into."""
 
@@ -487,11 +495,12 @@ class Adapter(Base):
 
 
 class Erasure(Base):
-    """The receipt of an erased file: counts, no text."""
+    """The receipt of an erased file: counts, no text. One that is not finished is gone on with when a process starts."""
 
     __tablename__ = "erasures"
     id: Mapped[str] = _id()
     owner: Mapped[str]
-    file_id: Mapped[str] = mapped_column(String(64))
+    file_id: Mapped[str] = mapped_column(String(64), index=True)
     receipt: Mapped[Json]
     created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)

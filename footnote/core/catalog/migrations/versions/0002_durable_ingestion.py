@@ -45,6 +45,21 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("redactions", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
         batch_op.create_index(batch_op.f("ix_documents_fingerprint"), ["fingerprint"], unique=False)
 
+    op.create_table(
+        "former_attachments",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("file_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_former_attachments_file_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_former_attachments")),
+    )
+    with op.batch_alter_table("former_attachments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_former_attachments_file_id"), ["file_id"], unique=False)
+
+    with op.batch_alter_table("erasures", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.create_index(batch_op.f("ix_erasures_file_id"), ["file_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_erasures_finished_at"), ["finished_at"], unique=False)
+
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_lease_owner_state", ["lease_owner", "state"], unique=False)
 
@@ -61,6 +76,11 @@ def downgrade() -> None:
         batch_op.drop_column("space")
     with op.batch_alter_table("turns", schema=None) as batch_op:
         batch_op.drop_column("erased_at")
+    with op.batch_alter_table("erasures", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_erasures_finished_at"))
+        batch_op.drop_index(batch_op.f("ix_erasures_file_id"))
+        batch_op.drop_column("finished_at")
+    op.drop_table("former_attachments")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index("ix_jobs_lease_owner_state")
     with op.batch_alter_table("documents", schema=None) as batch_op:
