@@ -84,8 +84,21 @@ class Upload(Base):
 # ------------------------------------------------------------------------------------------------------------------------ collections
 
 
+class Space(Base):
+    """An embedding recipe that versions were made with, and how its embedder is built; keys are never kept."""
+
+    __tablename__ = "spaces"
+    name: Mapped[str] = _id()
+    embedding_recipe: Mapped[Json]
+    embedder: Mapped[Json | None]
+    created_at: Mapped[datetime]
+
+
 class Collection(Base):
-    """A set of attachments with one index recipe: ``space`` names the recipe of its vectors, from its first version on."""
+    """A set of attachments with one index recipe: ``space`` names the recipe of its vectors, from its first version on.
+
+    ``edition`` names the re-indexing whose versions are shown; none has been flipped to where it is null.
+    """
 
     __tablename__ = "collections"
     id: Mapped[str] = _id()
@@ -96,6 +109,7 @@ class Collection(Base):
     chunking: Mapped[Json | None]
     embedding_recipe: Mapped[Json | None]
     space: Mapped[str | None] = mapped_column(String(64))
+    edition: Mapped[str | None] = mapped_column(String(64))
     replaces_by_name: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime]
     last_active_at: Mapped[datetime]
@@ -177,8 +191,8 @@ class Document(Base):
 class Version(Base):
     """An attachment's content under one recipe of parser, chunker and embedder. At most one of an attachment is live.
 
-    ``space`` names the embedding recipe whose index its points are in. A version outlives its attachment, retired and without chunks,
-    until its points have left the index: so none is ever forgotten there.
+    ``space`` names the embedding recipe whose index its points are in, ``edition`` the re-indexing that it was made for or after. A version
+    outlives its attachment, retired and without chunks, until its points have left the index: so none is ever forgotten there.
     """
 
     __tablename__ = "versions"
@@ -188,7 +202,8 @@ class Version(Base):
     content_sha256: Mapped[str] = mapped_column(String(64), index=True)
     recipe: Mapped[Json]
     recipe_sha256: Mapped[str] = mapped_column(String(64))
-    space: Mapped[str | None] = mapped_column(String(64))
+    space: Mapped[str | None] = mapped_column(String(64), index=True)
+    edition: Mapped[str | None] = mapped_column(String(64), index=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
     n_chunks: Mapped[int] = mapped_column(default=0)
     n_points: Mapped[int] = mapped_column(default=0)
@@ -241,10 +256,14 @@ class Job(Base):
     """Work with a lease and a fencing token: a late write with an old token is refused."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("ix_jobs_state_created_at", "state", "created_at"), Index("ix_jobs_lease_owner_state", "lease_owner", "state"))
+    __table_args__ = (
+        Index("ix_jobs_state_owner_created_at", "state", "owner", "created_at", "id"),
+        Index("ix_jobs_owner_started_at", "owner", "started_at"),
+        Index("ix_jobs_lease_owner_state", "lease_owner", "state"),
+    )
     id: Mapped[str] = _id()
     kind: Mapped[str] = mapped_column(String(32))
-    owner: Mapped[str] = mapped_column(index=True)
+    owner: Mapped[str]
     attachment_id: Mapped[str | None] = _reference("attachments.id", nullable=True)
     version_id: Mapped[str | None] = mapped_column(String(64))
     subject: Mapped[Json]

@@ -14,6 +14,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "spaces",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("embedding_recipe", sa.JSON(), nullable=False),
+        sa.Column("embedder", sa.JSON(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_spaces")),
+    )
+    op.create_table(
         "reindexes",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("collection_id", sa.String(length=64), nullable=False),
@@ -38,6 +46,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("collections", schema=None) as batch_op:
         batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("edition", sa.String(length=64), nullable=True))
 
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fingerprint", sa.String(length=32), nullable=True))
@@ -62,17 +71,27 @@ def upgrade() -> None:
 
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_lease_owner_state", ["lease_owner", "state"], unique=False)
+        batch_op.create_index("ix_jobs_state_owner_created_at", ["state", "owner", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_jobs_owner_started_at", ["owner", "started_at"], unique=False)
+        batch_op.drop_index("ix_jobs_state_created_at")
+        batch_op.drop_index("ix_jobs_owner")
 
     with op.batch_alter_table("turns", schema=None) as batch_op:
         batch_op.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("edition", sa.String(length=64), nullable=True))
+        batch_op.create_index(batch_op.f("ix_versions_space"), ["space"], unique=False)
+        batch_op.create_index(batch_op.f("ix_versions_edition"), ["edition"], unique=False)
     _name_spaces()
 
 
 def downgrade() -> None:
     with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_versions_edition"))
+        batch_op.drop_index(batch_op.f("ix_versions_space"))
+        batch_op.drop_column("edition")
         batch_op.drop_column("space")
     with op.batch_alter_table("turns", schema=None) as batch_op:
         batch_op.drop_column("erased_at")
@@ -82,6 +101,10 @@ def downgrade() -> None:
         batch_op.drop_column("finished_at")
     op.drop_table("former_attachments")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_jobs_owner", ["owner"], unique=False)
+        batch_op.create_index("ix_jobs_state_created_at", ["state", "created_at"], unique=False)
+        batch_op.drop_index("ix_jobs_owner_started_at")
+        batch_op.drop_index("ix_jobs_state_owner_created_at")
         batch_op.drop_index("ix_jobs_lease_owner_state")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_documents_fingerprint"))
@@ -89,26 +112,39 @@ def downgrade() -> None:
         batch_op.drop_column("near_duplicate_of_id")
         batch_op.drop_column("fingerprint")
     with op.batch_alter_table("collections", schema=None) as batch_op:
+        batch_op.drop_column("edition")
         batch_op.drop_column("space")
     op.drop_table("reindexes")
+    op.drop_table("spaces")
 
 
 def _name_spaces() -> None:
-    """Say of every version and collection that is there which space its vectors are in."""
+    """Say of every version and collection that is there which space its vectors are in; what is live decides for its collection."""
     connection = op.get_bind()
-    versions = sa.table("versions", sa.column("id"), sa.column("recipe", sa.JSON), sa.column("space"), sa.column("attachment_id"))
+    spaces = sa.table(
+        "spaces", sa.column("name"), sa.column("embedding_recipe", sa.JSON), sa.column("embedder", sa.JSON), sa.column("created_at")
+    )
+    versions = sa.table(
+        "versions",
+        *(sa.column(name) for name in ("id", "space", "attachment_id", "state", "created_at")),
+        sa.column("recipe", sa.JSON),
+    )
     attachments = sa.table("attachments", sa.column("id"), sa.column("collection_id"))
     collections = sa.table("collections", sa.column("id"), sa.column("space"), sa.column("embedding_recipe", sa.JSON))
     rows = connection.execute(
-        sa.select(versions.c.id, versions.c.recipe, attachments.c.collection_id).select_from(
-            versions.outerjoin(attachments, attachments.c.id == versions.c.attachment_id)
-        )
+        sa.select(versions.c.id, versions.c.recipe, versions.c.created_at, attachments.c.collection_id)
+        .select_from(versions.outerjoin(attachments, attachments.c.id == versions.c.attachment_id))
+        .order_by(sa.case((versions.c.state == "live", 1), else_=0), versions.c.created_at)
     ).all()
+    known: set[str] = set()
     for row in rows:
         embedding = row.recipe.get("embedding")
         if embedding is None:
             continue
         space = hashlib.sha256(json.dumps(embedding, sort_keys=True).encode()).hexdigest()[:16]
+        if space not in known:
+            known.add(space)
+            connection.execute(sa.insert(spaces).values(name=space, embedding_recipe=embedding, created_at=row.created_at))
         connection.execute(sa.update(versions).where(versions.c.id == row.id).values(space=space))
         if row.collection_id is not None:
             connection.execute(
