@@ -1,13 +1,15 @@
 """Jobs: who works on what, until when; a late write with an old fencing token is refused."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
+from footnote.core.catalog.claims import IN_HAND, lock_oldest, standings, turns
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.records import JobRecord
@@ -17,6 +19,8 @@ from footnote.core.types import JobState, VersionState
 
 INGEST = "ingest"
 FINAL = tuple(state for state in JobState if state.is_final)
+SUSPECT_ATTEMPTS = 2
+"""From so many unfinished attempts on a job is suspected of bringing its worker down."""
 
 
 class LeaseLost(Conflict):
@@ -30,6 +34,9 @@ class JobLease:
     job_id: str
     worker_id: str
     fencing_token: int
+
+
+Claimed = tuple[JobRecord, JobLease]
 
 
 class Jobs:
@@ -50,30 +57,41 @@ class Jobs:
             raise NotFound(f"There is no job {job_id}.")
         return job_record(row)
 
-    async def claim(self, *, worker_id: str, lease_s: float, max_attempts: int) -> tuple[JobRecord, JobLease] | None:
-        """Take the oldest job that waits, or whose worker has let its lease run out; None where there is none.
+    async def claim(self, *, worker_id: str, lease_s: float, max_attempts: int) -> Claimed | None:
+        """Take one job, as ``claim_many`` does; None where none waits."""
+        taken = await self.claim_many(worker_id=worker_id, lease_s=lease_s, max_attempts=max_attempts, n=1)
+        return taken[0] if taken else None
+
+    async def claim_many(self, *, worker_id: str, lease_s: float, max_attempts: int, n: int) -> list[Claimed]:
+        """Take up to ``n`` jobs in one write: owners in turn, of each the oldest that waits or whose worker let its lease run out.
 
         One whose attempts are used up was cut off in the last of them, or it would have ended: it is failed instead, because a document
-        that brings its worker down would do so for ever.
+        that brings its worker down would do so for ever. And one that was begun ``SUSPECT_ATTEMPTS`` times without coming to an end is
+        not taken while this worker holds another such job: what brings a worker down takes few others with it.
         """
         moment = now()
-        waiting = or_(
-            (schema.Job.state == JobState.QUEUED) & or_(schema.Job.not_before.is_(None), schema.Job.not_before <= moment),
-            schema.Job.state.not_in([*FINAL, JobState.QUEUED]) & (schema.Job.lease_until < moment),
-        )
-        query = select(schema.Job).where(waiting).order_by(schema.Job.created_at, schema.Job.id).limit(1).with_for_update(skip_locked=True)
+        taken: list[schema.Job] = []
         async with self._database.write() as session:
-            row = (await session.scalars(query)).first()
-            while row is not None and row.attempt >= max_attempts:
-                await _end_as_failed(session, row, code="server_error", message=_cut_off(row.attempt))
+            await _put_back(session, schema.Job.lease_until < moment)
+            suspect_in_hand = await _holds_suspect(session, worker_id)
+            owners = {standing.owner: standing for standing in await standings(session)}
+            while owners and len(taken) < n:
+                wanted = Counter(turns(list(owners.values()), n - len(taken)))
+                for owner, n_wanted in wanted.items():
+                    rows = await lock_oldest(session, owner, n_wanted, moment=moment)
+                    for row in rows:
+                        if row.attempt >= max_attempts:
+                            await _end_as_failed(session, row, code="server_error", message=_cut_off(row.attempt))
+                        elif not (suspect_in_hand and _is_suspect(row.attempt)):
+                            suspect_in_hand = suspect_in_hand or _is_suspect(row.attempt)
+                            _hand_over(row, worker_id=worker_id, lease_s=lease_s, moment=moment)
+                            taken.append(row)
+                        else:
+                            owners.pop(owner, None)
+                    if len(rows) < n_wanted:
+                        owners.pop(owner, None)
                 await session.flush()
-                row = (await session.scalars(query)).first()
-            if row is None:
-                return None
-            row.state, row.attempt, row.started_at = JobState.PARSING, row.attempt + 1, row.started_at or moment
-            row.lease_owner, row.lease_until = worker_id, moment + timedelta(seconds=lease_s)
-            row.fencing_token += 1
-        return job_record(row), JobLease(job_id=row.id, worker_id=worker_id, fencing_token=row.fencing_token)
+        return [(job_record(row), JobLease(job_id=row.id, worker_id=worker_id, fencing_token=row.fencing_token)) for row in taken]
 
     async def renew(self, lease: JobLease, *, lease_s: float) -> None:
         """Prolong a lease.
@@ -163,6 +181,35 @@ async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
     if row is None or row.fencing_token != lease.fencing_token or JobState(row.state).is_final:
         raise LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
     return row
+
+
+def _hand_over(row: schema.Job, *, worker_id: str, lease_s: float, moment: datetime) -> None:
+    row.state, row.attempt, row.started_at = JobState.PARSING, row.attempt + 1, row.started_at or moment
+    row.lease_owner, row.lease_until = worker_id, moment + timedelta(seconds=lease_s)
+    row.fencing_token += 1
+
+
+async def _put_back(session: AsyncSession, held: ColumnElement[bool]) -> int:
+    """Queue those jobs in hand again for which a condition holds, and take them from whoever holds them; return how many they were."""
+    given_back = await session.scalars(
+        update(schema.Job)
+        .where(schema.Job.state.in_(IN_HAND), held)
+        .values(state=JobState.QUEUED, lease_owner=None, lease_until=None, fencing_token=schema.Job.fencing_token + 1)
+        .returning(schema.Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(given_back.all())
+
+
+def _is_suspect(attempts: int) -> bool:
+    return attempts >= SUSPECT_ATTEMPTS
+
+
+async def _holds_suspect(session: AsyncSession, worker_id: str) -> bool:
+    query = select(schema.Job.id).where(
+        schema.Job.lease_owner == worker_id, schema.Job.state.in_(IN_HAND), schema.Job.attempt > SUSPECT_ATTEMPTS
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def _end_as_failed(session: AsyncSession, row: schema.Job, *, code: str, message: str) -> None:

@@ -159,11 +159,14 @@ class Attachment(Base):
 
 
 class FormerAttachment(Base):
-    """Which file an attachment was of that is gone: turns, cases and training rows still name it, and erasing the file finds them."""
+    """Which file an attachment was of that is gone: turns, cases and training rows still name it, and erasing the file finds them.
+
+    It outlives the file too: a turn that is kept only now, and names it, is then known to be of an erased file.
+    """
 
     __tablename__ = "former_attachments"
     id: Mapped[str] = _id()
-    file_id: Mapped[str] = _reference("files.id")
+    file_id: Mapped[str] = mapped_column(String(64), index=True)
 
 
 class Document(Base):

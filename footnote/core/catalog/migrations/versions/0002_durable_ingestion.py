@@ -58,7 +58,6 @@ def upgrade() -> None:
         "former_attachments",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("file_id", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_former_attachments_file_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_former_attachments")),
     )
     with op.batch_alter_table("former_attachments", schema=None) as batch_op:
