@@ -1,10 +1,12 @@
 """The catalog's database: opening it, migrating it, and the one place where anything is committed."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -15,7 +17,9 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from footnote.core.errors import CatalogUnavailable, StorageUnavailable
+from footnote.core.errors import CatalogUnavailable, DependencyError, StorageUnavailable
+
+Result = TypeVar("Result")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 30_000
@@ -59,11 +63,35 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncSession]:
-        """Open a transaction: committed when the block ends, rolled back when it raises."""
+        """Open a transaction: committed when the block ends, rolled back when it raises. Within ``together`` it is a part of that one."""
+        session = _within.get().get(self)
+        if session is not None:
+            async with _translated(), session.begin_nested():
+                yield session
+            return
         async with _translated(), _held(self._writer), AsyncSession(self._engine, expire_on_commit=False) as session:
             await session.connection(execution_options={"footnote_write": True})
             yield session
             await session.commit()
+
+    async def together(self, writes: Sequence[Callable[[], Awaitable[Result]]]) -> list[Result | Exception]:
+        """Do several writes in one transaction, each whole or not at all; return what each one gave, in order.
+
+        What a write raises stands in the place of what it would have given, and touches no other. None is done when this raises.
+
+        Raises:
+            CatalogUnavailable, StorageUnavailable: the database failed under one of them, or would not commit.
+        """
+        outcomes: list[Result | Exception] = []
+        async with self.write() as session:
+            within = _within.set({**_within.get(), self: session})
+            try:
+                for write in writes:
+                    outcomes.append(await _outcome(write))
+                    session.expunge_all()  # what one has read or rolled back is not the next one's
+            finally:
+                _within.reset(within)
+        return outcomes
 
     async def checkpoint(self) -> None:
         """Move SQLite's write-ahead log into the file and empty it; elsewhere nothing."""
@@ -73,6 +101,18 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+_within: ContextVar[Mapping[Database, AsyncSession]] = ContextVar("transactions that writes are a part of", default=MappingProxyType({}))
+
+
+async def _outcome(write: Callable[[], Awaitable[Result]]) -> Result | Exception:
+    try:
+        return await write()
+    except DependencyError:  # whether anything before it will be committed is open: nobody may believe so
+        raise
+    except Exception as error:  # noqa: BLE001 - handed to whom it concerns
+        return error
 
 
 def _create_engine(url: str, *, is_sqlite: bool) -> AsyncEngine:

@@ -1,11 +1,11 @@
 """Jobs: who works on what, until when; a late write with an old fencing token is refused."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -34,6 +34,19 @@ class JobLease:
     job_id: str
     worker_id: str
     fencing_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How far a job has come: its state, and counts and seconds of steps, added to those noted before."""
+
+    state: JobState
+    counts: Mapping[str, int] = field(default_factory=dict[str, int])
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def then(self, later: "Note") -> "Note":
+        """Return both as one."""
+        return Note(later.state, {**self.counts, **later.counts}, {**self.seconds, **later.seconds})
 
 
 Claimed = tuple[JobRecord, JobLease]
@@ -112,10 +125,35 @@ class Jobs:
             LeaseLost: as in ``renew``.
         """
         async with self._database.write() as session:
-            row = await require_lease(session, lease)
-            row.state = state
-            row.counts = {**row.counts, **(counts or {})}
-            row.step_seconds = {**row.step_seconds, **(seconds or {})}
+            _apply(await require_lease(session, lease), Note(state, counts or {}, seconds or {}))
+
+    async def note_all(self, notes: Mapping[JobLease, Note]) -> list[JobLease]:
+        """Do for many jobs in one write what ``advance`` does for one; return the leases that were lost, whose notes are dropped."""
+        async with self._database.write() as session:
+            rows = await _rows_of(session, notes)
+            for lease, row in rows.items():
+                _apply(row, notes[lease])
+        return [lease for lease in notes if lease not in rows]
+
+    async def renew_all(self, leases: Collection[JobLease], *, lease_s: float) -> list[JobLease]:
+        """Prolong leases in one write; return those that were lost."""
+        async with self._database.write() as session:
+            rows = await _rows_of(session, leases)
+            until = now() + timedelta(seconds=lease_s)
+            for row in rows.values():
+                row.lease_until = until
+        return [lease for lease in leases if lease not in rows]
+
+    async def lost(self, leases: Collection[JobLease]) -> list[JobLease]:
+        """Return those leases whose job is somebody else's by now, or ended."""
+        if not leases:
+            return []
+        query = select(schema.Job.id, schema.Job.fencing_token).where(
+            schema.Job.id.in_([lease.job_id for lease in leases]), schema.Job.state.in_(IN_HAND)
+        )
+        async with self._database.read() as session:
+            held = {(row.id, row.fencing_token) for row in await session.execute(query)}
+        return [lease for lease in leases if (lease.job_id, lease.fencing_token) not in held]
 
     async def fail(self, lease: JobLease, *, code: str, message: str) -> None:
         """End a job that cannot be done; its unfinished version is given up.
@@ -139,6 +177,36 @@ class Jobs:
             row.not_before = now() + timedelta(seconds=delay_s)
             row.lease_owner, row.lease_until = None, None
             row.fencing_token += 1
+
+    async def give_back(self, lease: JobLease, *, delay_s: float = 0) -> None:
+        """Put a job back as if this attempt had not been: what cut it off says nothing about the document.
+
+        Raises:
+            LeaseLost: as in ``renew``.
+        """
+        async with self._database.write() as session:
+            row = await require_lease(session, lease)
+            row.state, row.attempt = JobState.QUEUED, row.attempt - 1
+            row.not_before = now() + timedelta(seconds=delay_s)
+            row.lease_owner, row.lease_until = None, None
+            row.fencing_token += 1
+
+    async def put_back_lapsed(self, *, dead_workers: Collection[str] = ()) -> int:
+        """Queue the jobs again whose lease has run out or whose worker is dead; return how many they were.
+
+        Their attempt is used up. Who holds such a job by mistake writes nothing more for it.
+        """
+        async with self._database.write() as session:
+            return await _put_back(session, or_(schema.Job.lease_until < now(), schema.Job.lease_owner.in_(dead_workers)))
+
+    async def fail_worn_out(self, *, max_attempts: int) -> int:
+        """End the queued jobs whose attempts are used up: they were cut off in the last of them. Return how many they were."""
+        query = select(schema.Job).where(schema.Job.state == JobState.QUEUED, schema.Job.attempt >= max_attempts)
+        async with self._database.write() as session:
+            rows = (await session.scalars(query.with_for_update(skip_locked=True))).all()
+            for row in rows:
+                await _end_as_failed(session, row, code="server_error", message=_cut_off(row.attempt))
+        return len(rows)
 
     async def cancel(self, job_id: str) -> JobRecord:
         """End a job that is not final; its worker notices at its next write. A final job stays what it is."""
@@ -181,6 +249,21 @@ async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
     if row is None or row.fencing_token != lease.fencing_token or JobState(row.state).is_final:
         raise LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
     return row
+
+
+async def _rows_of(session: AsyncSession, leases: Collection[JobLease]) -> dict[JobLease, schema.Job]:
+    """Return the jobs, for writing, of those leases that still hold; always locked in the same order, so that no two writes cross."""
+    by_id = {lease.job_id: lease for lease in leases}
+    query = select(schema.Job).where(schema.Job.id.in_(by_id), schema.Job.state.in_(IN_HAND)).order_by(schema.Job.id).with_for_update()
+    if not by_id:
+        return {}
+    return {by_id[row.id]: row for row in await session.scalars(query) if row.fencing_token == by_id[row.id].fencing_token}
+
+
+def _apply(row: schema.Job, note: Note) -> None:
+    row.state = note.state
+    row.counts = {**row.counts, **note.counts}
+    row.step_seconds = {**row.step_seconds, **note.seconds}
 
 
 def _hand_over(row: schema.Job, *, worker_id: str, lease_s: float, moment: datetime) -> None:
