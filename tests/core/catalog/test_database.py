@@ -17,8 +17,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from footnote.core.catalog import database as database_module
-from footnote.core.catalog import schema
+from footnote.core.catalog import schema, upgrading
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import MIGRATIONS, Database, sqlite_url
 from footnote.core.catalog.moment import now
@@ -85,8 +84,8 @@ async def older(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> tuple[Cata
         for step in steps:
             step(config.attributes["connection"])
 
-    monkeypatch.setattr(database_module, "_is_newest", lambda *_: False)
-    monkeypatch.setattr(database_module.command, "upgrade", upgrade)
+    monkeypatch.setattr(upgrading, "_is_newest", lambda *_: False)
+    monkeypatch.setattr(upgrading.command, "upgrade", upgrade)
     return catalog, steps
 
 
