@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.records import View
 from footnote.core.errors import InvalidInput
 from footnote.core.settings import RetrievalSettings
 from footnote.core.telemetry.telemetry import Telemetry
@@ -69,7 +70,7 @@ class Searcher:
         if access.sees_nothing or limit < 1:
             return SearchResult(hits=(), timings_ms={})
         # Embedding reads nothing that a publication could change, so the snapshot may be taken beside it.
-        (vector, embed_ms), hidden = await asyncio.gather(self._embed(query, mode), self._catalog.versions.hidden())
+        (vector, embed_ms), view = await asyncio.gather(self._embed(query, mode), self._catalog.versions.view(access.collection_ids))
         with self._telemetry.stage("search") as searching:
             found = await self._index.search(
                 IndexQuery(
@@ -77,13 +78,15 @@ class Searcher:
                     text=None if mode is SearchMode.DENSE else query,
                     limit=max(limit, self._settings.n_candidates),
                     n_candidates=self._settings.n_candidates,
-                    excluded_versions=hidden,
+                    excluded_versions=view.hidden,
+                    editions=view.editions,
+                    other_editions=view.other_editions,
                     filter=filter,
                 ),
                 access,
             )
         with self._telemetry.stage("load") as loading:
-            hits = await self._load(fold_windows(found, shown_score=partial(shown_score, mode)), hidden=hidden, limit=limit)
+            hits = await self._load(fold_windows(found, shown_score=partial(shown_score, mode)), view=view, limit=limit)
         return SearchResult(hits=hits, timings_ms={"embed": embed_ms, "search": searching.ms, "load": loading.ms})
 
     async def _embed(self, query: str, mode: SearchMode) -> tuple[NDArray[np.float32] | None, float]:
@@ -94,11 +97,11 @@ class Searcher:
             vectors = await self._embedder.embed_queries([query])
         return vectors[0], embedding.ms
 
-    async def _load(self, chunks: Sequence[ChunkHit], *, hidden: frozenset[str], limit: int) -> tuple[Hit, ...]:
+    async def _load(self, chunks: Sequence[ChunkHit], *, view: View, limit: int) -> tuple[Hit, ...]:
         """Read as many chunks as are wanted, and all of them where some of those have been hidden meanwhile: always in one view."""
         hits: list[Hit] = []
         for wanted in (chunks[:limit], chunks):
-            visible = await self._catalog.versions.visible_chunks([chunk.chunk_id for chunk in wanted], hidden=hidden)
+            visible = await self._catalog.versions.visible_chunks([chunk.chunk_id for chunk in wanted], view=view)
             hits = [
                 Hit(chunk=visible[chunk.chunk_id], score=chunk.score, similarity=chunk.similarity)
                 for chunk in wanted

@@ -94,7 +94,13 @@ class EdgeIndex:
         self._optimize_when_due()
 
     async def search(self, query: IndexQuery, access: Access) -> HybridHits:
-        condition = visible(access, excluded_versions=query.excluded_versions, attribute_filter=query.filter)
+        condition = visible(
+            access,
+            excluded_versions=query.excluded_versions,
+            editions=query.editions,
+            other_editions=query.other_editions,
+            attribute_filter=query.filter,
+        )
         if condition is None or query.limit < 1:
             return ordered([])
         return await self._call("Searching", self._search, query, condition)
@@ -118,8 +124,35 @@ class EdgeIndex:
         await self._write(UpdateOperation.delete_points_by_filter(_where(COLLECTION, collection_id)))
 
     async def optimize(self) -> None:
-        """Build the graphs and rewrite whatever holds deleted points, so that nothing of them is left on the disk."""
+        """Build the graphs and rewrite whatever holds deleted points."""
         await self._optimize(drop_deleted=True)
+
+    async def purge(self) -> bool:
+        """As the port says, always certain: the whole shard is copied, without its write-ahead log, and what was deleted stays behind."""
+        await self._optimize(drop_deleted=True, always_replace=True)
+        return True
+
+    @property
+    def path(self) -> Path:
+        """The index's own folder."""
+        return self._folder.path
+
+    async def snapshot(self, destination: Path) -> None:
+        """Make another index of this one, as it is at this moment, in a new folder. Writes wait meanwhile, searches do not.
+
+        Raises:
+            StorageUnavailable: there is no room for it; nothing of it is left.
+        """
+        async with self._writing:
+            stamp, _ = self._opened()
+            await self._call("Copying the index", self._flush)
+            try:
+                with engine_errors("Copying the index"):
+                    await offload(self._require_room, self._folder.used_bytes(stamp))
+                    await offload(self._folder.copy_to, destination, stamp)
+            except BaseException:
+                shutil.rmtree(destination, ignore_errors=True)
+                raise
 
     async def health(self) -> PartHealth:
         try:
@@ -157,7 +190,7 @@ class EdgeIndex:
         except FootnoteError as error:
             structlog.get_logger(__name__).warning("index_not_optimized", error=str(error))
 
-    async def _optimize(self, *, drop_deleted: bool) -> None:
+    async def _optimize(self, *, drop_deleted: bool, always_replace: bool = False) -> None:
         async with self._optimizing:
             self._n_written = 0
             building = self._folder.new_building()
@@ -169,7 +202,7 @@ class EdgeIndex:
                     graph_from_points=self._optimize_after_points,
                     drop_deleted=drop_deleted,
                 )
-                if changed:
+                if changed or always_replace:
                     await self._take_over(building)
             finally:
                 self._journal = None
@@ -219,11 +252,14 @@ class EdgeIndex:
             edge_shard.create_shard(building, self._config)
             building.rename(self._folder.shard(stamp))
         self._shard = self._load(stamp)
+        edge_shard.index_fields(self._shard)
         self._stamp = stamp
         self._folder.remove_leftovers(stamp)
 
     def _load(self, stamp: IndexStamp) -> EdgeShard:
-        return EdgeShard.load(str(self._folder.shard(stamp)), self._config)
+        shard = EdgeShard.load(str(self._folder.shard(stamp)), self._config)
+        edge_shard.skip_operations(shard, self._folder.n_operations_behind(stamp))
+        return shard
 
     def _opened(self) -> tuple[IndexStamp, EdgeShard]:
         if self._shard is None or self._stamp is None:

@@ -5,6 +5,8 @@ shard-000001/     the current shard
 building-…/       a shard that is being made; never read, removed when the index is next opened
 """
 
+import errno
+import json
 import os
 import shutil
 import uuid
@@ -19,6 +21,7 @@ STAMP = "index.json"
 _SHARD = "shard-"
 _BUILDING = "building-"
 _WRITE_AHEAD_LOG = "wal"
+_PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,25 @@ class EdgeFolder:
         def skip_log(folder: str, names: list[str]) -> list[str]:
             return [name for name in names if name == _WRITE_AHEAD_LOG and Path(folder) == source]
 
-        shutil.copytree(source, destination, ignore=skip_log)
+        shutil.copytree(source, destination, ignore=skip_log, copy_function=_copy_without_holes)
+
+    def copy_to(self, destination: Path, stamp: IndexStamp) -> None:
+        """Make another index of this one, in a new folder; the shard is as ``copy_shard`` wants it."""
+        destination.mkdir(mode=0o700, parents=True)
+        self.copy_shard(stamp, destination / stamp.shard)
+        EdgeFolder(destination).write_stamp(stamp)
+
+    def n_operations_behind(self, stamp: IndexStamp) -> int:
+        """Return by how much the number of the shard's next operation is below that of the newest one in its segments.
+
+        Not 0 after ``copy_shard``: see ``edge_shard.skip_operations``.
+        """
+        shard = self.shard(stamp)
+        acknowledged = shard / _WRITE_AHEAD_LOG / "first-index"
+        n_logged = json.loads(acknowledged.read_text(encoding="utf-8"))["ack_index"] if acknowledged.exists() else 0
+        segments = [json.loads(file.read_text(encoding="utf-8")) for file in (shard / "segments").glob("*/segment.json")]
+        newest = max((segment["version"] or 0 for segment in segments), default=0)
+        return max(0, newest + 1 - n_logged)
 
     def adopt(self, building: Path, stamp: IndexStamp) -> IndexStamp:
         """Give a shard that was made, and is closed, the name of the next shard; return the stamp that will make it current."""
@@ -103,3 +124,22 @@ class EdgeFolder:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _copy_without_holes(source: str, destination: str) -> None:
+    """Copy what is written of a file, and leave its holes as they are: the engine reserves a hundred times what few points need."""
+    with Path(source).open("rb", buffering=0) as old, Path(destination).open("xb", buffering=0) as new:
+        size = os.fstat(old.fileno()).st_size
+        new.truncate(size)
+        start = 0
+        while start < size:
+            try:
+                start = os.lseek(old.fileno(), start, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                return  # nothing but a hole is left
+            end = os.lseek(old.fileno(), start, os.SEEK_HOLE)
+            while start < end:
+                piece = os.pread(old.fileno(), min(_PIECE_BYTES, end - start), start)
+                start += os.pwrite(new.fileno(), piece, start)

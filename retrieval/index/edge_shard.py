@@ -44,11 +44,28 @@ def create_shard(folder: Path, config: EdgeConfig) -> None:
     """Make an empty shard with its payload indexes, and close it."""
     shard = EdgeShard.create(str(folder), config)
     try:
-        for field in INDEXED:
-            shard.update(UpdateOperation.create_field_index(field, KeywordIndexParams(is_tenant=field == COLLECTION)))
-        shard.flush()
+        index_fields(shard)
     finally:
         shard.close()
+
+
+def index_fields(shard: EdgeShard) -> None:
+    """Make the payload indexes that are missing: all in a new shard, in an older one those that came with a later footnote."""
+    missing = [field for field in INDEXED if field not in shard.info().payload_schema]
+    for field in missing:
+        shard.update(UpdateOperation.create_field_index(field, KeywordIndexParams(is_tenant=field == COLLECTION)))
+    if missing:
+        shard.flush()
+
+
+def skip_operations(shard: EdgeShard, n: int) -> None:
+    """Let ``n`` numbers pass that the engine gives to operations, by as many that do nothing (a microsecond each).
+
+    The engine numbers operations by its write-ahead log, and silently leaves out one whose number is not above the one that a point was
+    last written by. A shard that was copied without its log begins at 0 again: deletions and changes of older points would be lost.
+    """
+    for _ in range(n):
+        shard.update(UpdateOperation.delete_points([]))
 
 
 def upserting(points: Sequence[Point], bm25: Bm25Encoder) -> UpdateOperation:

@@ -5,13 +5,14 @@ Access fails closed: without a collection or without a principal there is no con
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from footnote.core.errors import InvalidInput
 from footnote.core.types import Access, AttributeValue, Combination, Comparison, Filter
 from retrieval.index.schema import (
     COLLECTION,
+    EDITION,
     FLAG_ATTRIBUTES,
     NUMBER_ATTRIBUTES,
     PRINCIPALS,
@@ -73,6 +74,8 @@ def visible(
     access: Access,
     *,
     excluded_versions: Iterable[str] = (),
+    editions: Mapping[str, str | None] | None = None,
+    other_editions: Iterable[str] = (),
     attribute_filter: Filter | None = None,
     version_id: str | None = None,
 ) -> AllOf | None:
@@ -84,7 +87,7 @@ def visible(
     if access.sees_nothing:
         return None
     conditions: list[Condition] = [
-        OneOf(COLLECTION, tuple(sorted(access.collection_ids))),
+        *_in_collections(access.collection_ids, editions=editions or {}, other_editions=frozenset(other_editions)),
         OneOf(PRINCIPALS, tuple(sorted(access.principals))),
     ]
     if excluded := tuple(sorted(excluded_versions)):
@@ -94,6 +97,24 @@ def visible(
     if attribute_filter is not None:
         conditions.append(attribute_condition(attribute_filter))
     return AllOf(tuple(conditions))
+
+
+def _in_collections(
+    collection_ids: frozenset[str], *, editions: Mapping[str, str | None], other_editions: frozenset[str]
+) -> Sequence[Condition]:
+    """Return the conditions for collections and what they show: an edition belongs to one collection, so two lists of words are enough.
+
+    Points carry an edition only where they were made by a re-indexing, so of a collection without one the others are left out by name.
+    """
+    shown = {collection: edition for collection in collection_ids if (edition := editions.get(collection)) is not None}
+    without = tuple(sorted(collection_ids - shown.keys()))
+    first: list[Condition] = [OneOf(COLLECTION, without)]
+    if others := tuple(sorted(other_editions)):
+        first.append(Not(OneOf(EDITION, others)))
+    if not shown:
+        return first
+    flipped = [OneOf(COLLECTION, tuple(sorted(shown))), OneOf(EDITION, tuple(sorted(shown.values())))]
+    return [AnyOf((AllOf(tuple(first)), AllOf(tuple(flipped))))] if without else flipped
 
 
 def attribute_condition(attribute_filter: Filter, *, depth: int = 1) -> Condition:

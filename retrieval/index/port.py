@@ -1,6 +1,6 @@
 """The index port: one schema (dense and BM25 vectors, payload of ids), and searches that cannot be asked without an access filter."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from footnote.core.types import Access, Attributes, Filter, PartHealth
 class Point:
     """One vector of one chunk: its window ``window`` (0 where the chunk fits the embedder's window).
 
-    ``text`` is what BM25 sees; it becomes a sparse vector and is not stored in the index.
+    ``text`` is what BM25 sees; it becomes a sparse vector and is not stored in the index. ``edition`` is the re-indexing that its version
+    was made for; None where there was none.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Point:
     attributes: Attributes
     dense: NDArray[np.float32]
     text: str
+    edition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class IndexQuery:
         limit: hits wanted.
         n_candidates: how many of each list go into the fusion.
         excluded_versions: versions that are pending or retired.
+        editions: the edition that is seen of each collection; one that is not named is seen without editions.
+        other_editions: editions that points may have of collections that are seen without.
         filter: conditions on attributes, or None.
         exact: compare with every point instead of walking the graph.
     """
@@ -70,6 +74,8 @@ class IndexQuery:
     limit: int
     n_candidates: int = 50
     excluded_versions: frozenset[str] = field(default_factory=frozenset[str])
+    editions: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
+    other_editions: frozenset[str] = field(default_factory=frozenset[str])
     filter: Filter | None = None
     exact: bool = False
 
@@ -114,6 +120,13 @@ class Index(Protocol):
 
     async def optimize(self) -> None:
         """Let the engine build its graphs and drop deleted points; queries go on meanwhile."""
+        ...
+
+    async def purge(self) -> bool:
+        """Rewrite what holds deleted points; return whether it is certain that nothing of them is left in the engine's files.
+
+        What it costs grows with the whole index. False where the engine does this by itself, in its own time.
+        """
         ...
 
     async def health(self) -> PartHealth:

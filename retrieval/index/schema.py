@@ -22,6 +22,7 @@ COLLECTION = "collection_id"
 ATTACHMENT = "attachment_id"
 VERSION = "version_id"
 CHUNK = "chunk_id"
+EDITION = "edition"
 WINDOW = "window"
 PAGE = "page"
 PRINCIPALS = "principals"
@@ -30,8 +31,12 @@ TEXT_ATTRIBUTES = "text_attributes"
 NUMBER_ATTRIBUTES = "number_attributes"
 FLAG_ATTRIBUTES = "flag_attributes"
 
-INDEXED = (COLLECTION, PRINCIPALS, VERSION, ATTACHMENT)
-"""Payload fields with a keyword index, the tenant's first: each search names a collection and principals."""
+INDEXED = (COLLECTION, PRINCIPALS, VERSION, ATTACHMENT, EDITION)
+"""Payload fields with a keyword index, the tenant's first: each search names a collection and principals.
+
+Attributes have none: their names are the callers' own, without end, and each index takes memory in every segment. A filter on attributes
+is checked on the points of the collections that are searched, which the tenant's index finds.
+"""
 
 HIT_FIELDS = (COLLECTION, ATTACHMENT, VERSION, CHUNK, WINDOW)
 """Payload fields that a hit is made of."""
@@ -53,6 +58,7 @@ def payload_of(point: Point) -> Payload:
         CHUNK: point.chunk_id,
         WINDOW: point.window,
         PAGE: point.page,
+        **({} if point.edition is None else {EDITION: point.edition}),
         **changeable_payload(principals=point.principals, attributes=point.attributes),
     }
 

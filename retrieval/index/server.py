@@ -72,7 +72,13 @@ class QdrantIndex:
                 await self._client.upsert(self._name, points=batch, wait=True)
 
     async def search(self, query: IndexQuery, access: Access) -> HybridHits:
-        condition = visible(access, excluded_versions=query.excluded_versions, attribute_filter=query.filter)
+        condition = visible(
+            access,
+            excluded_versions=query.excluded_versions,
+            editions=query.editions,
+            other_editions=query.other_editions,
+            attribute_filter=query.filter,
+        )
         if condition is None or query.limit < 1:
             return ordered([])
         with server_errors("Searching"):
@@ -102,6 +108,10 @@ class QdrantIndex:
 
     async def optimize(self) -> None:
         """Do nothing: a server optimizes by itself."""
+
+    async def purge(self) -> bool:
+        """Do nothing, and say so: a server rewrites a segment once enough of it is deleted (docs/erasing.md)."""
+        return False
 
     async def health(self) -> PartHealth:
         try:

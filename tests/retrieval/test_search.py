@@ -86,10 +86,8 @@ async def test_chunk_in_windows_is_found_once_by_its_best_one(library):  # noqa:
 async def test_rest_is_loaded_where_some_of_the_first_hits_were_forgotten_meanwhile(handbook):
     """Points whose chunks are gone from the catalog, as after a kill between the two, cost no hit."""
     _, version = await handbook.publish("gone.md", PUMP + " Now.")
-    attachment = await handbook.catalog.versions.visible_chunks(
-        [hit.chunk.id for hit in (await handbook.searcher().search(PUMP, ANYBODY, limit=5)).hits], hidden=frozenset()
-    )
-    gone = next(chunk for chunk in attachment.values() if chunk.version_id == version)
+    found = (await handbook.searcher().search(PUMP, ANYBODY, limit=5)).hits
+    gone = next(hit.chunk for hit in found if hit.chunk.version_id == version)
     await handbook.catalog.attachments.detach(DEFAULT_COLLECTION, gone.file_id, caller=OWNER)
     await handbook.catalog.versions.forget([version])
     hits = (await handbook.searcher().search(PUMP, ANYBODY, limit=2)).hits

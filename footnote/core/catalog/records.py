@@ -103,6 +103,25 @@ class VersionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What a search may see, noted when it begins: whatever is published or flipped while it runs, its result is of this one view.
+
+    Args:
+        spaces: the space of each collection that is searched; None where it has no version yet.
+        editions: the edition of each collection that is shown; None is the one that was there before any re-indexing.
+        other_editions: editions that points of these collections may have beside the ones shown.
+        hidden: versions of the editions shown that a search must leave out, because they are not live.
+        preview: a re-indexing that is searched in place of what its collection shows, or None.
+    """
+
+    spaces: Mapping[str, str | None]
+    editions: Mapping[str, str | None]
+    other_editions: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    preview: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TextSpan:
     """A range of the text of a version's document."""
 

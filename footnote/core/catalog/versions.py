@@ -1,10 +1,10 @@
 """Documents, versions and chunks: what search may see is decided here, by one write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, Select, Text, bindparam, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import CompoundSelect, Row, Select, Text, bindparam, delete, func, insert, literal, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -12,14 +12,21 @@ from footnote.core.catalog.database import Database
 from footnote.core.catalog.elements import element_from_json, element_to_json
 from footnote.core.catalog.jobs import JobLease, give_up_version, require_lease
 from footnote.core.catalog.moment import now
-from footnote.core.catalog.records import TextSpan, VersionRecord
-from footnote.core.errors import NotFound
+from footnote.core.catalog.records import TextSpan, VersionRecord, View
+from footnote.core.errors import NotFound, Overloaded
 from footnote.core.ids import new_id
 from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
 
 CHUNKS_PER_STATEMENT = 500
 VERSIONS_PER_STATEMENT = 1_000
 """A statement takes at most 32,766 values in SQLite and 65,535 in PostgreSQL."""
+
+WHOLE = (VersionState.LIVE, VersionState.BUILT, VersionState.KEPT)
+"""The states of a version whose points are all in the index, shown or to be shown."""
+
+
+class SpaceTaken(Overloaded):
+    """Another worker gave the collection another space a moment ago: beginning the job again follows it."""
 
 
 class Versions:
@@ -103,16 +110,43 @@ class Versions:
     # -- versions ----------------------------------------------------------------------------------------------------------------
 
     async def begin(
-        self, *, attachment_id: str, document_id: str, content_sha256: str, recipe: dict[str, object], recipe_sha256: str, lease: JobLease
+        self,
+        *,
+        attachment_id: str,
+        document_id: str,
+        content_sha256: str,
+        recipe: dict[str, Any],
+        recipe_sha256: str,
+        lease: JobLease,
+        space: str | None = None,
+        edition: str | None = None,
     ) -> VersionRecord:
-        """Return the job's pending version, made now or by an earlier attempt of the same job with the same recipe."""
+        """Return the job's pending version, made now or by an earlier attempt of the same job with the same recipe.
+
+        Args:
+            attachment_id: whose content it is.
+            document_id: what it is cut from.
+            content_sha256: the bytes' hash.
+            recipe: parser, chunking and embedding recipe, as JSON.
+            recipe_sha256: the recipe's hash.
+            lease: the job's.
+            space: where its vectors lie; a collection without any version takes this space for its own.
+            edition: the re-indexing that it is made for, or that its collection shows.
+
+        Raises:
+            LeaseLost: the job is no longer this worker's.
+            SpaceTaken: the collection's versions lie in another space by now.
+        """
         async with self._database.write() as session:
             job = await require_lease(session, lease)
             if job.version_id is not None:
                 row = await session.get(schema.Version, job.version_id)
-                if row is not None and row.recipe_sha256 == recipe_sha256 and row.content_sha256 == content_sha256:
+                same = row is not None and (row.recipe_sha256, row.content_sha256) == (recipe_sha256, content_sha256)
+                if row is not None and same and row.state == VersionState.PENDING and row.edition == edition:
                     return _record(row)
                 await give_up_version(session, job)
+            if space is not None:
+                await _settle_space(session, attachment_id, space=space, edition=edition, recipe=recipe)
             row = schema.Version(
                 id=new_id("ver"),
                 attachment_id=attachment_id,
@@ -120,6 +154,8 @@ class Versions:
                 content_sha256=content_sha256,
                 recipe=recipe,
                 recipe_sha256=recipe_sha256,
+                space=space,
+                edition=edition,
                 state=VersionState.PENDING,
                 created_at=now(),
                 n_chunks=0,
@@ -141,6 +177,8 @@ class Versions:
     async def publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
         """Make a version the live one of its attachment and complete its job, in one write.
 
+        A version of a re-indexing that its collection does not show (yet) becomes *built*, and stays hidden.
+
         Returns:
             The versions that it took the place of: their points have to leave the index.
         """
@@ -151,20 +189,50 @@ class Versions:
                 schema.Version.attachment_id == row.attachment_id,
                 schema.Version.id != version_id,
                 schema.Version.state != VersionState.RETIRED,
+                schema.Version.edition.is_not_distinct_from(row.edition),
             )
             retired = tuple(await session.scalars(others))
             await session.execute(
                 update(schema.Version).where(schema.Version.id.in_(retired)).values(state=VersionState.RETIRED, retired_at=now())
             )
-            row.state, row.live_at, row.n_points = VersionState.LIVE, now(), n_points
+            row.n_points = n_points
+            if row.edition == await _edition_shown(session, row.attachment_id):
+                row.state, row.live_at = VersionState.LIVE, now()
+            else:
+                row.state = VersionState.BUILT
             job.state, job.finished_at = JobState.COMPLETED, now()
             job.lease_owner, job.lease_until, job.error_code, job.error_message = None, None, None, None
         return retired
 
-    async def hidden(self) -> frozenset[str]:
-        """Return the versions that a search must not see: all whose points may be in the index and that are not live."""
+    async def view(self, collection_ids: Iterable[str], *, preview: str | None = None) -> View:
+        """Note what a search in these collections may see.
+
+        It takes two small queries, however many versions wait for a flip or are kept after one: those are told apart by their edition.
+
+        Args:
+            collection_ids: what is searched; one that is not there (any more) is left out.
+            preview: a re-indexing whose versions are searched in place of what its collection shows.
+
+        Raises:
+            NotFound: the re-indexing is not there, or not of these collections.
+        """
+        wanted = sorted(set(collection_ids))
         async with self._database.read() as session:
-            return frozenset(await session.scalars(select(schema.Version.id).where(schema.Version.state != VersionState.LIVE)))
+            collections = [row for some in _batches(wanted) for row in await session.execute(_shown_by(some))]
+            others: set[str] = set()
+            for some in _batches([row.id for row in collections]):
+                others.update(await session.scalars(select(schema.Reindex.id).where(schema.Reindex.collection_id.in_(some))))
+            target = await _previewed(session, preview)
+            hidden = frozenset(await session.scalars(_hidden_query(preview)))
+        spaces: dict[str, str | None] = {row.id: row.space for row in collections}
+        editions: dict[str, str | None] = {row.id: row.edition for row in collections}
+        if target is not None:
+            if target.collection_id not in editions:
+                raise NotFound(f"There is no re-indexing {preview} of what is searched.")
+            spaces, editions = {target.collection_id: target.space}, {target.collection_id: target.id}
+        return View(
+            spaces=spaces, editions=editions, other_editions=frozenset(others - set(editions.values())), hidden=hidden, preview=preview
+        )
 
     async def abandoned(self) -> tuple[str, ...]:
         """Return the versions whose points have to leave the index: retired ones, and failed ones that no job goes on with."""
@@ -178,10 +246,10 @@ class Versions:
         """Whether a version will never be shown (again): retired, failed, or forgotten already."""
         async with self._database.read() as session:
             state = await session.scalar(select(schema.Version.state).where(schema.Version.id == version_id))
-        return state not in (VersionState.PENDING, VersionState.LIVE)
+        return state not in (VersionState.PENDING, *WHOLE)
 
     async def forget(self, version_ids: Sequence[str]) -> None:
-        """Forget versions whose points have left the index, with their chunks; live and pending ones stay."""
+        """Forget versions whose points have left the index, with their chunks; all but retired and failed ones stay."""
         if not version_ids:
             return
         given_up = delete(schema.Version).where(schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED]))
@@ -189,9 +257,27 @@ class Versions:
             for first in range(0, len(version_ids), VERSIONS_PER_STATEMENT):
                 await session.execute(given_up.where(schema.Version.id.in_(version_ids[first : first + VERSIONS_PER_STATEMENT])))
 
-    async def live_points(self) -> dict[str, int]:
-        """Return how many points the index should hold of each live version."""
-        query = select(schema.Version.id, schema.Version.n_points).where(schema.Version.state == VersionState.LIVE)
+    async def live_points(self, *, space: str | None = None) -> dict[str, int]:
+        """Return how many points the index should hold of each live version; with ``space``, of those whose vectors lie there."""
+        return await self._points(VersionState.LIVE, space=space)
+
+    async def whole_points(self, *, space: str) -> dict[str, int]:
+        """Return how many points a space's index should hold of each version that is shown, built or kept."""
+        return await self._points(*WHOLE, space=space)
+
+    async def spaces_of(self, version_ids: Sequence[str]) -> frozenset[str]:
+        """Return the spaces that these versions' vectors lie in."""
+        found: set[str] = set()
+        async with self._database.read() as session:
+            for some in _batches(version_ids):
+                spaces = select(schema.Version.space).where(schema.Version.id.in_(some), schema.Version.space.is_not(None)).distinct()
+                found.update(space for space in await session.scalars(spaces) if space is not None)
+        return frozenset(found)
+
+    async def _points(self, *states: VersionState, space: str | None) -> dict[str, int]:
+        query = select(schema.Version.id, schema.Version.n_points).where(schema.Version.state.in_(states))
+        if space is not None:
+            query = query.where(schema.Version.space == space)
         async with self._database.read() as session:
             return {row.id: row.n_points for row in await session.execute(query)}
 
@@ -203,11 +289,11 @@ class Versions:
             rows = await session.scalars(select(schema.Chunk).where(schema.Chunk.version_id == version_id).order_by(schema.Chunk.ordinal))
             return tuple(_chunk(row) for row in rows)
 
-    async def visible_chunks(self, chunk_ids: Sequence[str], *, hidden: frozenset[str]) -> dict[str, StoredChunk]:
+    async def visible_chunks(self, chunk_ids: Sequence[str], *, view: View) -> dict[str, StoredChunk]:
         """Return those of the chunks that are still to be shown, by id, with what is needed to cite them.
 
-        A chunk is shown when its version is live, or was when the search took its snapshot (``hidden``) and has been replaced since;
-        of an attachment whose versions changed in between, the live one's chunks are shown alone.
+        A chunk is shown when its version is of the edition that the search saw, and is live, or was when the search noted its view and
+        has been replaced since; of an attachment whose versions changed in between, the live one's chunks are shown alone.
         """
         if not chunk_ids:
             return {}
@@ -231,14 +317,16 @@ class Versions:
                 chunk.n_tokens,
                 chunk.page_starts,
                 schema.Version.state,
+                schema.Version.edition,
+                schema.Version.live_at,
             )
             .join(schema.Version, schema.Version.id == chunk.version_id)
             .join(attachment, attachment.id == schema.Version.attachment_id)
             .join(schema.File, schema.File.id == attachment.file_id)
-            .where(chunk.id.in_(chunk_ids), schema.Version.id.not_in(hidden), schema.Version.live_at.is_not(None))
+            .where(chunk.id.in_(chunk_ids))
         )
         async with self._database.read() as session:
-            rows = (await session.execute(query)).all()
+            rows = [row for row in (await session.execute(query)).all() if _is_in_view(row, view)]
         with_live = {row.attachment_id for row in rows if row.state == VersionState.LIVE}
         return {row.id: _stored_chunk(row) for row in rows if row.state == VersionState.LIVE or row.attachment_id not in with_live}
 
@@ -256,6 +344,8 @@ class Versions:
 async def retire_versions_of(session: AsyncSession, attachment_ids: Select[str]) -> tuple[str, ...]:
     """Retire all versions of attachments that are about to go and drop their text; return the versions.
 
+    Which files the attachments were of is noted: turns and cases go on naming them, and erasing a file has to find those.
+
     Args:
         session: the write that the attachments go in.
         attachment_ids: selects them; a query, because they may be more than a statement takes values.
@@ -263,9 +353,77 @@ async def retire_versions_of(session: AsyncSession, attachment_ids: Select[str])
     of_them = schema.Version.attachment_id.in_(attachment_ids)
     query = select(schema.Version.id).where(of_them)
     retired = tuple(await session.scalars(query))
+    gone = select(schema.Attachment.id, schema.Attachment.file_id).where(schema.Attachment.id.in_(attachment_ids))
+    await session.execute(insert(schema.FormerAttachment).from_select(["id", "file_id"], gone))
     await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id.in_(query)))
     await session.execute(update(schema.Version).where(of_them).values(state=VersionState.RETIRED, retired_at=now(), attachment_id=None))
     return retired
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(ids), VERSIONS_PER_STATEMENT):
+        yield ids[first : first + VERSIONS_PER_STATEMENT]
+
+
+def _shown_by(collection_ids: Sequence[str]) -> Select[str, str | None, str | None]:
+    columns = select(schema.Collection.id, schema.Collection.space, schema.Collection.edition)
+    return columns.where(schema.Collection.id.in_(collection_ids))
+
+
+def _hidden_query(preview: str | None) -> Select[str]:
+    """Select the versions that are not whole, of the editions that are shown; orphans are of none that is known, and always hidden."""
+    shown = schema.Collection.edition if preview is None else literal(preview)
+    return (
+        select(schema.Version.id)
+        .outerjoin(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
+        .outerjoin(schema.Collection, schema.Collection.id == schema.Attachment.collection_id)
+        .where(
+            schema.Version.state.in_([VersionState.PENDING, VersionState.RETIRED, VersionState.FAILED]),
+            or_(schema.Attachment.id.is_(None), schema.Version.edition.is_not_distinct_from(shown)),
+        )
+    )
+
+
+async def _previewed(session: AsyncSession, preview: str | None) -> schema.Reindex | None:
+    if preview is None:
+        return None
+    row = await session.get(schema.Reindex, preview)
+    if row is None:
+        raise NotFound(f"There is no re-indexing {preview}.")
+    return row
+
+
+def _is_in_view(row: Row[*tuple[Any, ...]], view: View) -> bool:
+    if row.version_id in view.hidden or row.collection_id not in view.editions or row.edition != view.editions[row.collection_id]:
+        return False
+    return row.live_at is not None or (view.preview is not None and row.state == VersionState.BUILT)
+
+
+async def _edition_shown(session: AsyncSession, attachment_id: str | None) -> str | None:
+    collection = schema.Collection
+    query = select(collection.edition).join(schema.Attachment, schema.Attachment.collection_id == collection.id)
+    return await session.scalar(query.where(schema.Attachment.id == attachment_id))
+
+
+async def _settle_space(session: AsyncSession, attachment_id: str, *, space: str, edition: str | None, recipe: Mapping[str, Any]) -> None:
+    """Give a collection its space with its first version, and see to it that the others lie in the same one."""
+    attachment = await session.get_one(schema.Attachment, attachment_id)
+    collection = await session.get_one(schema.Collection, attachment.collection_id, with_for_update=True)
+    if collection.space == space or edition != collection.edition:
+        return
+    if collection.space is not None and await _has_versions(session, collection.id):
+        raise SpaceTaken("The collection was given another embedder a moment ago; its documents follow.", retry_after_s=1)
+    collection.space, collection.embedding_recipe = space, recipe.get("embedding")
+
+
+async def _has_versions(session: AsyncSession, collection_id: str) -> bool:
+    """Whether a collection has versions that are built or may yet be."""
+    query = (
+        select(schema.Version.id)
+        .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
+        .where(schema.Attachment.collection_id == collection_id, schema.Version.state.in_([VersionState.PENDING, *WHOLE]))
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 @cache

@@ -1,10 +1,14 @@
 """Short words for what the tests let happen: somebody uploads, attaches, and a worker ingests."""
 
 import hashlib
+from dataclasses import replace
 
+from sqlalchemy import select
+
+from footnote.core.catalog import schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease
-from footnote.core.catalog.records import AttachmentRecord, FileRecord, JobRecord
+from footnote.core.catalog.records import AttachmentRecord, FileRecord, JobRecord, View
 from footnote.core.ids import chunk_id
 from footnote.core.types import EVERYONE, Caller, Chunk, Document, Element, ElementKind
 
@@ -40,6 +44,19 @@ async def attach(catalog: Catalog, collection_id: str, file: FileRecord, by: Cal
     return await catalog.attachments.attach(collection_id=collection_id, file_id=file.id, caller=by, **options)
 
 
+async def erase(catalog: Catalog, file: FileRecord, *, n_points_left: int = 0) -> list[str]:
+    """Erase a file from the catalog, to the end; return the blobs whose bytes were to be removed."""
+    removed: list[str] = []
+
+    async def remove_bytes(sha256: str) -> None:
+        removed.append(sha256)
+
+    erasure = await catalog.erasures.begin(file.id, owner=file.owner)
+    assert await catalog.erasures.erase_text(erasure, n_points_left=n_points_left, remove_bytes=remove_bytes)
+    await catalog.erasures.finish(erasure, purged=True)
+    return removed
+
+
 async def claim(catalog: Catalog, worker_id: str = "worker-1", lease_s: float = LEASE_S) -> tuple[JobRecord, JobLease]:
     claimed = await catalog.jobs.claim(worker_id=worker_id, lease_s=lease_s, max_attempts=MAX_ATTEMPTS)
     assert claimed is not None, "a job waits"
@@ -70,6 +87,17 @@ async def ingest(catalog: Catalog, *, text: str = "Tides follow the moon.") -> s
     version_id = await build(catalog, job, lease, text=text)
     await catalog.versions.publish(version_id, n_points=len(chunks(version_id, text)), lease=lease)
     return version_id
+
+
+async def view(catalog: Catalog) -> View:
+    """What a search in all collections may see."""
+    async with catalog.database.read() as session:
+        return await catalog.versions.view(await session.scalars(select(schema.Collection.id)))
+
+
+async def unhidden(catalog: Catalog) -> View:
+    """A view from before anything was begun: nothing in it is hidden."""
+    return replace(await view(catalog), hidden=frozenset())
 
 
 def document(text: str) -> Document:

@@ -6,7 +6,7 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.paging import Paging
 from footnote.core.errors import AccessDenied, NotFound
 from footnote.core.types import ChunkingRecipe, JobState
-from tests.core.catalog.story import ANN, BEN, attach, build, caller, claim, collection, ingest, upload
+from tests.core.catalog.story import ANN, BEN, attach, build, caller, claim, collection, ingest, unhidden, upload, view
 
 
 async def test_attaching_queues_a_job(catalog: Catalog):
@@ -192,13 +192,13 @@ async def test_detaching_drops_text_and_job_and_keeps_the_version_until_its_poin
     chunk_ids = [chunk.id for chunk in await catalog.versions.chunks_of(version)]
     assert await catalog.attachments.detach(sea, file.id, caller=ANN) == (version,)
     assert await catalog.versions.chunks_of(version) == ()
-    assert await catalog.versions.visible_chunks(chunk_ids, hidden=frozenset()) == {}
+    assert await catalog.versions.visible_chunks(chunk_ids, view=await unhidden(catalog)) == {}
     for attempt in (catalog.attachments.get(sea, file.id, caller=ANN), catalog.jobs.get(attachment.job.id)):
         with pytest.raises(NotFound):
             await attempt
     assert await catalog.versions.abandoned() == (version,)
     await catalog.versions.forget([version])
-    assert (await catalog.versions.abandoned(), await catalog.versions.hidden()) == ((), frozenset())
+    assert (await catalog.versions.abandoned(), (await view(catalog)).hidden) == ((), frozenset())
 
 
 async def test_detaching_everywhere_while_a_worker_builds_hands_out_the_unfinished_version_too(catalog: Catalog):

@@ -8,7 +8,7 @@ from footnote.core.catalog.paging import Paging
 from footnote.core.catalog.records import FileCounts
 from footnote.core.errors import AccessDenied, InvalidInput, NotFound
 from footnote.core.types import EVERYONE, Caller, ChunkingRecipe
-from tests.core.catalog.story import ANN, BEN, attach, caller, claim, collection, ingest, upload
+from tests.core.catalog.story import ANN, BEN, attach, caller, claim, collection, ingest, upload, view
 
 NOBODY = Caller(owner="ann", principals=frozenset())
 
@@ -140,7 +140,7 @@ async def test_deleting_takes_attachments_along_hands_out_their_versions_and_lea
         await catalog.collections.get(sea, caller=ANN)
     assert (await catalog.attachments.get(other, file.id, caller=ANN)).live_version_id == kept
     assert (await catalog.files.get(file.id, owner="ann")) == file
-    assert await catalog.versions.hidden() == {version}, "hidden until its points have left the index"
+    assert (await view(catalog)).hidden == {version}, "hidden until its points have left the index"
 
 
 async def test_pages_go_on_where_the_last_one_ended(catalog: Catalog):

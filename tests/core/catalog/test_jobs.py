@@ -9,7 +9,7 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease, LeaseLost
 from footnote.core.errors import NotFound
 from footnote.core.types import JobState
-from tests.core.catalog.story import MAX_ATTEMPTS, attach, build, claim, collection, document, upload
+from tests.core.catalog.story import MAX_ATTEMPTS, attach, build, claim, collection, document, upload, view
 
 EXPIRED_S = -1.0
 
@@ -108,7 +108,7 @@ async def test_a_job_that_is_done_cannot_be_cancelled(catalog: Catalog):
     version = await build(catalog, job, lease, text="Tides")
     await catalog.versions.publish(version, n_points=1, lease=lease)
     assert (await catalog.jobs.cancel(job.id)).state == JobState.COMPLETED
-    assert await catalog.versions.hidden() == frozenset()
+    assert (await view(catalog)).hidden == frozenset()
 
 
 async def test_what_is_not_there_is_not_found(catalog: Catalog):
@@ -170,7 +170,7 @@ async def test_every_write_of_a_worker_that_lost_the_job_is_refused(catalog: Cat
     for write in writes:
         with pytest.raises(LeaseLost):
             await write()
-    assert version in await catalog.versions.hidden()
+    assert version in (await view(catalog)).hidden
 
 
 async def test_stopping_puts_back_what_this_worker_holds_alone(catalog: Catalog):

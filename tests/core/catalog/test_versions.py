@@ -1,5 +1,7 @@
 """Versions: one write makes a version visible and its predecessor invisible, and no search sees both or neither by halves."""
 
+from dataclasses import replace
+
 import pytest
 
 from footnote.core.catalog import schema
@@ -8,7 +10,7 @@ from footnote.core.catalog.jobs import JobLease, new_ingest_job
 from footnote.core.catalog.records import AttachmentRecord, TextSpan
 from footnote.core.errors import NotFound
 from footnote.core.types import Box, Document, Element, ElementKind, JobState
-from tests.core.catalog.story import PARSER, attach, build, chunks, claim, collection, ingest, upload
+from tests.core.catalog.story import PARSER, attach, build, chunks, claim, collection, ingest, unhidden, upload, view
 
 OLD, NEW = "High tide at six. Low tide at noon", "High tide at seven. Low tide at one"
 
@@ -67,11 +69,11 @@ async def test_a_version_that_is_built_is_hidden_until_one_write_shows_it(catalo
     attachment = await attached(catalog)
     job, lease = await claim(catalog)
     version = await build(catalog, job, lease, text=OLD)
-    assert await catalog.versions.hidden() == {version}
-    assert await catalog.versions.visible_chunks(ids(version, OLD), hidden=frozenset()) == {}
+    assert (await view(catalog)).hidden == {version}
+    assert await catalog.versions.visible_chunks(ids(version, OLD), view=await unhidden(catalog)) == {}
     assert await catalog.versions.publish(version, n_points=2, lease=lease) == ()
-    assert await catalog.versions.hidden() == frozenset()
-    shown = await catalog.versions.visible_chunks(ids(version, OLD), hidden=frozenset())
+    assert (await view(catalog)).hidden == frozenset()
+    shown = await catalog.versions.visible_chunks(ids(version, OLD), view=await unhidden(catalog))
     assert [shown[chunk_id].text for chunk_id in ids(version, OLD)] == OLD.split(". ")
     found = await catalog.attachments.by_id(attachment.id)
     assert (found.live_version_id, found.job.state) == (version, JobState.COMPLETED)
@@ -81,7 +83,7 @@ async def test_a_chunk_that_is_shown_can_be_cited(catalog: Catalog):
     attachment = await attached(catalog)
     version = await ingest(catalog, text=OLD)
     _, second = ids(version, OLD)
-    chunk = (await catalog.versions.visible_chunks([second], hidden=frozenset()))[second]
+    chunk = (await catalog.versions.visible_chunks([second], view=await unhidden(catalog)))[second]
     assert (chunk.attachment_id, chunk.file_id, chunk.filename) == (attachment.id, attachment.file.id, "tides.txt")
     assert (chunk.version_id, chunk.collection_id, chunk.ordinal) == (version, attachment.collection_id, 1)
     assert (await catalog.versions.text_of(version))[chunk.start : chunk.end] == chunk.text == "Low tide at noon"
@@ -91,12 +93,12 @@ async def test_publishing_retires_the_predecessor_and_hands_it_out(catalog: Cata
     attachment = await attached(catalog)
     old = await ingest(catalog, text=OLD)
     new, lease = await start_replacement(catalog, attachment)
-    assert await catalog.versions.hidden() == {new}
+    assert (await view(catalog)).hidden == {new}
     assert await catalog.versions.publish(new, n_points=2, lease=lease) == (old,)
-    assert await catalog.versions.hidden() == {old}
+    assert (await view(catalog)).hidden == {old}
     assert await catalog.versions.abandoned() == (old,)
     await catalog.versions.forget([old, new])
-    assert await catalog.versions.hidden() == frozenset()
+    assert (await view(catalog)).hidden == frozenset()
     assert len(await catalog.versions.chunks_of(new)) == 2, "a live version is never forgotten"
 
 
@@ -108,21 +110,21 @@ async def test_a_search_that_began_before_a_replacement_still_gets_what_it_found
     attachment = await attached(catalog)
     old = await ingest(catalog, text=OLD)
     new, lease = await start_replacement(catalog, attachment)
-    snapshot = await catalog.versions.hidden()
+    snapshot = await view(catalog)
     await catalog.versions.publish(new, n_points=2, lease=lease)
-    shown = await catalog.versions.visible_chunks([*ids(old, OLD), *ids(new, NEW)], hidden=snapshot)
+    shown = await catalog.versions.visible_chunks([*ids(old, OLD), *ids(new, NEW)], view=snapshot)
     assert set(shown) == set(ids(old, OLD)), "the new version was hidden when the search began"
 
 
 async def test_a_search_that_found_both_versions_shows_the_live_one_alone(catalog: Catalog):
     attachment = await attached(catalog)
     old = await ingest(catalog, text=OLD)
-    snapshot = await catalog.versions.hidden()  # before the replacement was begun: neither is hidden
+    snapshot = await view(catalog)  # before the replacement was begun: neither is hidden
     new, lease = await start_replacement(catalog, attachment)
     both = [*ids(old, OLD), *ids(new, NEW)]
-    assert set(await catalog.versions.visible_chunks(both, hidden=snapshot)) == set(ids(old, OLD)), "the new one is pending"
+    assert set(await catalog.versions.visible_chunks(both, view=snapshot)) == set(ids(old, OLD)), "the new one is pending"
     await catalog.versions.publish(new, n_points=2, lease=lease)
-    assert set(await catalog.versions.visible_chunks(both, hidden=snapshot)) == set(ids(new, NEW))
+    assert set(await catalog.versions.visible_chunks(both, view=snapshot)) == set(ids(new, NEW))
 
 
 async def test_a_search_that_began_after_a_replacement_sees_the_new_version_alone(catalog: Catalog):
@@ -131,23 +133,32 @@ async def test_a_search_that_began_after_a_replacement_sees_the_new_version_alon
     new, lease = await start_replacement(catalog, attachment)
     await catalog.versions.publish(new, n_points=2, lease=lease)
     both = [*ids(old, OLD), *ids(new, NEW)]
-    shown = await catalog.versions.visible_chunks(both, hidden=await catalog.versions.hidden())
+    shown = await catalog.versions.visible_chunks(both, view=await view(catalog))
     assert set(shown) == set(ids(new, NEW))
 
 
 @pytest.mark.parametrize("ending", ["failed", "cancelled"])
 async def test_what_was_given_up_during_a_search_is_not_shown(catalog: Catalog, ending: str):
     await attached(catalog)
-    snapshot = await catalog.versions.hidden()
+    snapshot = await view(catalog)
     job, lease = await claim(catalog)
     version = await build(catalog, job, lease, text=OLD)
     await (catalog.jobs.cancel(job.id) if ending == "cancelled" else catalog.jobs.fail(lease, code="x", message="x"))
-    assert await catalog.versions.visible_chunks(ids(version, OLD), hidden=snapshot) == {}
+    assert await catalog.versions.visible_chunks(ids(version, OLD), view=snapshot) == {}
+
+
+async def test_more_hidden_versions_than_a_statement_takes_values(catalog: Catalog):
+    await attached(catalog)
+    version = await ingest(catalog, text=OLD)
+    many = replace(await view(catalog), hidden=frozenset(f"ver_{n}" for n in range(40_000)))
+    assert set(await catalog.versions.visible_chunks(ids(version, OLD), view=many)) == set(ids(version, OLD))
+    none = replace(many, hidden=many.hidden | {version})
+    assert await catalog.versions.visible_chunks(ids(version, OLD), view=none) == {}
 
 
 async def test_nothing_is_shown_for_nothing_and_for_what_is_not_there(catalog: Catalog):
-    assert await catalog.versions.visible_chunks([], hidden=frozenset()) == {}
-    assert await catalog.versions.visible_chunks(["chunk_none"], hidden=frozenset()) == {}
+    assert await catalog.versions.visible_chunks([], view=await unhidden(catalog)) == {}
+    assert await catalog.versions.visible_chunks(["chunk_none"], view=await unhidden(catalog)) == {}
 
 
 async def test_storing_chunks_again_replaces_them(catalog: Catalog):

@@ -205,6 +205,32 @@ class IndexContract:
                 asked = query(dense, text, excluded_versions=frozenset(excluded))
                 assert set(chunks(await index.search(asked, EVERYBODY))) == expected
 
+    @pytest.mark.parametrize(
+        ("editions", "others", "expected"),
+        [
+            ({}, set(), {"first", "built", "elsewhere", "elsewhere built"}),
+            ({HANDBOOK: None, OTHERS: None}, {"r1", "r2"}, {"first", "elsewhere"}),
+            ({HANDBOOK: "r1", OTHERS: None}, {"r2"}, {"built", "elsewhere"}),
+            ({HANDBOOK: "r1", OTHERS: "r2"}, set(), {"built", "elsewhere built"}),
+            ({HANDBOOK: "r9", OTHERS: None}, {"r1", "r2"}, {"elsewhere"}),
+        ],
+        ids=["unknown", "first of both", "one flipped", "both flipped", "empty edition"],
+    )
+    async def test_editions(self, index: Index, editions: dict[str, str | None], others: set[str], expected: set[str]):
+        await index.upsert(
+            [
+                point("first", text="word"),
+                point("built", text="word", version="ver_2", edition="r1"),
+                point("elsewhere", text="word", collection=OTHERS),
+                point("elsewhere built", text="word", collection=OTHERS, version="ver_3", edition="r2"),
+                point("secret", text="word", principals=("board",)),
+            ]
+        )
+        everywhere = access("everyone", collections=(HANDBOOK, OTHERS))
+        for dense, text in ((axis(0), None), (None, "word"), (axis(0), "word")):
+            asked = query(dense, text, editions=editions, other_editions=frozenset(others))
+            assert set(chunks(await index.search(asked, everywhere))) == expected
+
     # ------------------------------------------------------------------------------------------------- filters on attributes
 
     @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def point(
     principals: tuple[str, ...] = ("everyone",),
     window: int = 0,
     page: int | None = 1,
+    edition: str | None = None,
     **attributes: str | float | bool,
 ) -> Point:
     return Point(
@@ -45,6 +46,7 @@ def point(
         attributes=attributes,
         dense=axis(0) if dense is None else dense,
         text=text,
+        edition=edition,
     )
 
 

@@ -10,16 +10,20 @@ import subprocess
 import sys
 import textwrap
 import time
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pytest
+from qdrant_edge import EdgeShard, UpdateOperation
 
 from footnote.core.errors import IndexSchemaMismatch, IndexUnavailable, StorageUnavailable
 from footnote.core.settings import IndexSettings
 from retrieval.index.edge import EdgeIndex
+from retrieval.index.edge_config import shard_config
 from retrieval.index.factory import create_index
 from retrieval.index.port import Index
+from retrieval.index.schema import INDEXED
 from tests.retrieval.index.contract import IndexContract, chunks
 from tests.retrieval.index.points import EVERYBODY, RECIPE, axis, point, query
 
@@ -119,6 +123,23 @@ async def test_leftovers_of_a_crash_are_removed(tmp_path):
     assert await again.count() == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["index.json", "shard-000001"]
     await again.close()
+
+
+async def test_an_index_of_an_earlier_footnote_gets_the_payload_indexes_that_came_later(tmp_path):
+    index = await opened(tmp_path)
+    await index.upsert([point("a"), point("b", edition="r1")])
+    await index.close()
+    config = shard_config(dimension=RECIPE.dimension, graph_from_points=5_000)
+    shard = EdgeShard.load(str(tmp_path / "shard-000001"), config)
+    shard.update(UpdateOperation.delete_field_index("edition"))
+    shard.close()
+    again = await opened(tmp_path)
+    assert await again.count() == 2
+    await again.close()
+    shard = EdgeShard.load(str(tmp_path / "shard-000001"), config)
+    indexed = shard.info().payload_schema
+    shard.close()
+    assert set(indexed) == set(INDEXED)
 
 
 async def test_a_closed_index_says_so(tmp_path):
@@ -286,6 +307,52 @@ async def test_optimizing_leaves_nothing_of_deleted_points_on_the_disk(tmp_path)
         content = file.read_bytes()
         for trace in (b"att_confidential", b"Bluebird", b"chunk_secret"):
             assert trace not in content, file
+
+
+async def test_what_was_written_before_the_graph_was_built_can_be_changed_and_deleted_after_it(tmp_path):
+    """The engine leaves out operations that are older than a point, by numbers which begin anew in the shard that takes over."""
+    index = await opened(tmp_path)
+    for n in range(40):
+        await index.upsert([point(f"chunk_{n}", version=f"ver_{n % 2}", attachment=f"att_{n % 2}")])
+    await index.optimize()
+    await index.update_payload("att_0", principals=frozenset({"others"}), attributes={})
+    assert await index.count(EVERYBODY) == 20
+    await index.delete_versions(["ver_1"])
+    assert await index.count() == 20
+    await index.close()
+    again = await opened(tmp_path)
+    await again.delete_versions(["ver_0"])
+    assert await again.count() == 0
+    await again.close()
+
+
+@pytest.mark.parametrize(("n_kept", "n_gone", "graph_first"), [(0, 5, False), (30, 1, False), (30, 1, True), (3, 30, True)])
+async def test_purging_leaves_nothing_of_deleted_points_on_the_disk(tmp_path, n_kept: int, n_gone: int, graph_first: bool):
+    index = await opened(tmp_path, optimize_after_points=10)
+    kept = [point(f"kept_{n}", dense=axis(n, tilt=0.1 + n / 100), team="green") for n in range(n_kept)]
+    gone = [
+        point(f"gone_{n}", dense=axis(n, tilt=0.5 + n / 100), version="ver_2", attachment="att_confidential", codename="Bluebird")
+        for n in range(n_gone)
+    ]
+    for each in [each for pair in zip_longest(kept, gone) for each in pair if each is not None]:
+        await index.upsert([each])
+    if graph_first:
+        await index.optimize()
+    await index.update_payload("att_confidential", principals=frozenset({"everyone"}), attributes={"codename": "Redstart"})
+    traces = (b"att_confidential", b"Bluebird", b"Redstart", *(each.dense.tobytes() for each in gone))
+    assert any(trace in content for content in contents(tmp_path) for trace in traces)
+    await index.delete_versions(["ver_2"])
+    assert await index.purge()
+    assert await index.count() == n_kept
+    for _ in ("open", "closed"):
+        for content in contents(tmp_path):
+            assert not [trace for trace in traces if trace in content]
+        await index.close()
+    assert all(any(each.dense.tobytes() in content for content in contents(tmp_path)) for each in kept)
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
 async def test_a_build_that_fails_leaves_the_index_as_it_was(tmp_path, monkeypatch):
