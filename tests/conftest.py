@@ -5,7 +5,6 @@ The network is off but for loopback (``--allow-hosts`` in pyproject.toml).
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.database import Database, sqlite_url
 from footnote.core.settings import EmbedderSettings
 from footnote.core.types import EVERYONE
 from retrieval.embedder.factory import create_embedder
 from retrieval.embedder.port import Embedder
+from tests.databases import KINDS, POSTGRES_URL, Databases, Kind, PostgresDatabases, SqliteDatabases
 
 
 @pytest.fixture(autouse=True)
@@ -29,27 +28,54 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses a database on every kind that is there; what is about SQLite alone (mark ``sqlite``) on that alone."""
+    if "database_kind" in metafunc.fixturenames and len(KINDS) > 1 and metafunc.definition.get_closest_marker("sqlite") is None:
+        metafunc.parametrize("database_kind", KINDS, scope="session")
+
+
 @pytest.fixture(scope="session")
-def migrated_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file at the newest revision, to be copied: migrating for each test would take longer than the tests."""
-    path = tmp_path_factory.mktemp("catalog") / "catalog.sqlite"
+def database_kind() -> Kind:
+    return "sqlite"
 
-    async def migrate() -> None:
-        database = Database(sqlite_url(path))
-        await database.migrate()
-        await database.checkpoint()
-        await database.close()
 
-    asyncio.run(migrate())
-    return path
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[PostgresDatabases]:
+    if POSTGRES_URL is None:
+        pytest.skip("FOOTNOTE_TEST_POSTGRES_URL is not set: `make test-services` runs this")
+    databases = PostgresDatabases(POSTGRES_URL)
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def databases(database_kind: Kind, request: pytest.FixtureRequest) -> Databases:
+    return request.getfixturevalue("sqlite_databases" if database_kind == "sqlite" else "postgres_databases")
 
 
 @pytest.fixture
-async def catalog(migrated_catalog: Path, tmp_path: Path) -> AsyncIterator[Catalog]:
-    """An open catalog of its own for the test, on SQLite, whose default collection everyone may read."""
-    path = tmp_path / "catalog.sqlite"
-    shutil.copyfile(migrated_catalog, path)
-    opened = Catalog(sqlite_url(path))
+def migrated_catalog(sqlite_databases: SqliteDatabases) -> Path:
+    """A SQLite file at the newest revision, to be copied or only read."""
+    return sqlite_databases.template
+
+
+@pytest.fixture
+def catalog_url(databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """A database of its own for the test, at the newest revision; on SQLite ``catalog.sqlite`` in ``tmp_path``."""
+    url = databases.create(tmp_path)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+async def catalog(catalog_url: str) -> AsyncIterator[Catalog]:
+    """An open catalog of its own for the test, whose default collection everyone may read."""
+    opened = Catalog(catalog_url)
     await opened.open(default_principals=(EVERYONE,))
     yield opened
     await opened.close()

@@ -94,6 +94,7 @@ async def n_attachments(catalog: Catalog) -> int | None:
         return await session.scalar(select(func.count()).select_from(schema.Attachment))
 
 
+@pytest.mark.sqlite
 async def test_a_migration_that_replaces_a_table_keeps_what_refers_to_it(older: tuple[Catalog, list[Callable[[Connection], object]]]):
     catalog, steps = older
     for statement in (
@@ -109,6 +110,7 @@ async def test_a_migration_that_replaces_a_table_keeps_what_refers_to_it(older: 
         assert (await (await session.connection()).exec_driver_sql("PRAGMA foreign_keys")).scalar() == 1
 
 
+@pytest.mark.sqlite
 async def test_a_migration_that_would_break_references_is_taken_back(older: tuple[Catalog, list[Callable[[Connection], object]]]):
     catalog, steps = older
     steps.append(methodcaller("exec_driver_sql", "DELETE FROM files"))
@@ -122,6 +124,7 @@ async def test_a_migration_that_would_break_references_is_taken_back(older: tupl
 # ------------------------------------------------------------------------------------------------------------------------- transactions
 
 
+@pytest.mark.sqlite
 async def test_the_settings_of_sqlite_hold_on_every_connection(catalog: Catalog):
     async def pragmas() -> list[object]:
         async with catalog.database.read() as session:
@@ -170,7 +173,7 @@ async def test_many_writers_at_once_lose_nothing(catalog: Catalog):
     assert blob.n_references == 40
 
 
-async def test_two_processes_that_write_wait_for_each_other(catalog: Catalog, tmp_path: Path):
+async def test_two_processes_that_write_wait_for_each_other(catalog: Catalog, catalog_url: str):
     sea = await collection(catalog)
     other = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -182,7 +185,7 @@ async def test_two_processes_that_write_wait_for_each_other(catalog: Catalog, tm
         "    for _ in range(30): await catalog.collections.touch([sys.argv[2]])\n"
         "    await catalog.close()\n"
         "asyncio.run(main())",
-        sqlite_url(tmp_path / "catalog.sqlite"),
+        catalog_url,
         sea,
     )
     while other.returncode is None:
@@ -266,6 +269,7 @@ async def test_a_catalog_that_answers_is_ready(catalog: Catalog):
     assert (health.ready, health.facts["revision"]) == (True, await catalog.database.revision())
 
 
+@pytest.mark.sqlite
 async def test_a_full_database_is_explained_and_keeps_what_it_has(catalog: Catalog):
     """SQLite's own limit on pages gives the very error of a full disk."""
     file = await upload(catalog)
@@ -290,6 +294,7 @@ async def test_a_file_that_may_not_be_written_is_explained(migrated_catalog: Pat
     await read_only.close()
 
 
+@pytest.mark.sqlite
 async def test_deleted_text_is_overwritten_in_the_file(catalog: Catalog, tmp_path: Path):
     secret = "the-captain-is-to-be-dismissed"
     made = await catalog.collections.create(caller=ANN, principals=[], name=secret)
