@@ -5,13 +5,14 @@ from pathlib import Path
 
 from footnote.core.errors import UnreadableDocument
 from footnote.core.types import Document
-from ingestion.media_type import MediaType, media_type_of
+from ingestion.media_type import MediaType
 from ingestion.parsing.csv_tables import parse_csv
 from ingestion.parsing.limits import ParsingLimits
 from ingestion.parsing.mail import parse_mail
 from ingestion.parsing.markup import parse_html, parse_markdown, parse_text
 from ingestion.parsing.office import parse_docx, parse_pptx, parse_xlsx
 from ingestion.parsing.pdf import parse_pdf
+from ingestion.recognition import media_type_of
 
 __all__ = ["ParsingLimits", "parse"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from footnote.core.errors import UnreadableDocument
 from footnote.core.types import Document, ElementKind
+from ingestion.decoding import decoded
 from ingestion.elements import DocumentBuilder, table_row
 from ingestion.media_type import MediaType
-from ingestion.parsing.decoding import decoded
 from ingestion.parsing.limits import ParsingLimits
 
 _DELIMITERS = (",", ";", "\t", "|")

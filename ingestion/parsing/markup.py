@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footnote.core.types import Document
+from ingestion.decoding import decoded
 from ingestion.elements import DocumentBuilder
 from ingestion.media_type import MediaType
-from ingestion.parsing.decoding import decoded
 from ingestion.parsing.limits import ParsingLimits
 from ingestion.parsing.partitioning import NO_LANGUAGE_DETECTION, add_pieces, level_by_depth, partitioned
 
