@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from footnote.core.errors import DocumentTooLarge
 from footnote.core.types import Box, Document, Element, ElementKind
+from ingestion.pieces import Piece
 
 ELEMENT_SEPARATOR = "\n\n"
 CELL_SEPARATOR = " | "
@@ -19,17 +20,28 @@ def table_row(cells: list[str]) -> str:
 
 
 class DocumentBuilder:
-    """Takes elements in reading order. Elements without text are left out; a blank line separates the others."""
+    """Takes elements in reading order. Elements without text are left out; a blank line separates the others.
+
+    A long document can be handed on while it is built: ``take`` returns what has come since the last time, and forgets it.
+    """
 
     def __init__(self, *, max_text_chars: int) -> None:
         self._max_text_chars = max_text_chars
         self._pieces: list[str] = []
         self._elements: list[Element] = []
         self._length = 0
+        self._taken_chars = 0
+        self._n_elements = 0
+        self._heading: str | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not self._elements
+        return self._n_elements == 0
+
+    @property
+    def waiting_chars(self) -> int:
+        """How much text there is to take."""
+        return self._length - self._taken_chars
 
     def add(
         self,
@@ -55,7 +67,7 @@ class DocumentBuilder:
         stripped = text.strip()
         if not stripped:
             return
-        if self._elements:
+        if self._n_elements:
             self._pieces.append(ELEMENT_SEPARATOR)
             self._length += len(ELEMENT_SEPARATOR)
         start = self._length
@@ -65,8 +77,24 @@ class DocumentBuilder:
             raise DocumentTooLarge(
                 f"The document's text is longer than {self._max_text_chars:,} characters.",
                 hint="Split it, or raise ingestion.max_text_chars.",
+                code="text_limit",
             )
+        self._note_heading(element, stripped)
+        self._n_elements += 1
         self._elements.append(replace(element, start=start, end=self._length))
+
+    def _note_heading(self, element: Element, text: str) -> None:
+        may_be_title = element.kind is ElementKind.TITLE and self._n_elements < _TITLE_WITHIN and not text[0].isdecimal()
+        if may_be_title and self._heading is None:
+            self._heading = " ".join(text.split())
+
+    def take(self) -> Piece:
+        """Return what was added since the last call, and forget it; offsets go on from the document's beginning."""
+        piece = Piece("".join(self._pieces), tuple(self._elements))
+        self._pieces.clear()
+        self._elements.clear()
+        self._taken_chars = self._length
+        return piece
 
     def build(
         self,
@@ -77,17 +105,16 @@ class DocumentBuilder:
         language: str | None = None,
         notes: tuple[str, ...] = (),
     ) -> Document:
-        """Return the document. Without a title of its own, a heading among its first elements becomes its title, unless it is numbered."""
-        text = "".join(self._pieces)
-        headings = (element for element in self._elements[:_TITLE_WITHIN] if element.kind is ElementKind.TITLE)
-        first = next((element for element in headings if not text[element.start].isdecimal()), None)
-        if title is None and first is not None:
-            title = " ".join(text[first.start : first.end].split())
+        """Return the document, less what was taken.
+
+        Without a title of its own, a heading among its first elements becomes its title, unless it is numbered.
+        """
+        rest = self.take()
         return Document(
-            text=text,
-            elements=tuple(self._elements),
+            text=rest.text,
+            elements=rest.elements,
             media_type=media_type,
-            title=title,
+            title=title if title is not None else self._heading,
             n_pages=n_pages,
             language=language,
             notes=notes,

@@ -2,11 +2,8 @@
 
 import random
 from dataclasses import dataclass
-from typing import Literal
 
-from footnote.core.errors import DocumentTooLarge, FootnoteError, InvalidInput, UnreadableDocument, UnsupportedMediaType
-
-Code = Literal["server_error", "unsupported_file", "invalid_file"]
+from footnote.core.errors import FootnoteError, InvalidInput, ParserCrashed, UnsupportedMediaType
 
 FIRST_DELAY_S = 2.0
 LONGEST_DELAY_S = 300.0
@@ -14,9 +11,13 @@ LONGEST_DELAY_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a step failed, in the API's words, and whether the same step may succeed later."""
+    """Why a step failed, and whether the same step may succeed later.
 
-    code: Code
+    The code is one of ``FILE_FAULTS`` where the error tells one, else ``unsupported_file``, ``invalid_file``, ``parser_crashed`` or
+    ``server_error``.
+    """
+
+    code: str
     message: str
     retryable: bool
 
@@ -25,8 +26,10 @@ def failure_of(error: Exception) -> Failure:
     """Say what an error means. One that is not ours is a defect: it is told as such, and trying again would not mend it."""
     if isinstance(error, UnsupportedMediaType):
         return Failure("unsupported_file", str(error), retryable=False)
-    if isinstance(error, (UnreadableDocument, DocumentTooLarge, InvalidInput)):
-        return Failure("invalid_file", str(error), retryable=False)
+    if isinstance(error, InvalidInput):
+        return Failure(error.code or "invalid_file", str(error), retryable=False)
+    if isinstance(error, ParserCrashed):
+        return Failure("parser_crashed", str(error), retryable=True)
     if isinstance(error, FootnoteError):
         return Failure("server_error", str(error), retryable=error.retryable)
     return Failure("server_error", f"An internal error ended the work ({type(error).__name__}); the log says more.", retryable=False)

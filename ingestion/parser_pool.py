@@ -1,125 +1,123 @@
-"""Child processes that read documents: a parser that crashes, hangs or eats memory takes down nothing but its own document.
-
-They hold no store handle: a path goes in, a document comes out.
-"""
+"""The pool of caged processes that read documents: what a document does to its parser touches no other document, and not the server."""
 
 import asyncio
-import logging
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
-from footnote.core.errors import UnreadableDocument
-from footnote.core.settings import IngestionSettings, TelemetrySettings
-from footnote.core.telemetry.logs import configure_logging
+import structlog
+
+from footnote.core.offload import offload_to
+from footnote.core.settings import IngestionSettings
 from footnote.core.types import Document
-from ingestion.cleaning import clean
-from ingestion.parsing import ParsingLimits, parse
+from ingestion.cage.caged_process import CagedProcess
+from ingestion.cage.frames import Content, Request
+from ingestion.cage.limits import CageLimits
+from ingestion.parsing.limits import ParsingLimits
+from ingestion.pieces import in_pieces
 
-Params = ParamSpec("Params")
-Result = TypeVar("Result")
+MAX_DOCUMENTS_PER_PROCESS = 500
+MAX_GROWTH_SHARE = 1 / 3
+"""A process that keeps so much more than when it was new, as a share of the memory that a document may take, is replaced."""
+
+Progress = Callable[[int, int | None], None]
+
+log = structlog.get_logger(__name__)
 
 
 class ParserPool:
-    """Runs ``parse`` and ``clean`` in child processes with a limit on time; a process starts when a document needs it, and stays.
+    """Runs ``parse`` and ``clean`` in caged processes; one starts when a document needs it, and stays for others.
 
-    Each document has a process to itself while it is worked on, so what ends that process touches no other document; and its time begins
-    when it has got one, so that a slow document before it costs it nothing.
+    Each document has a process to itself while it is worked on, and its time begins when it has got one, so that a slow document before
+    it costs it nothing. A process is replaced after some hundred documents, or when it has grown; one that broke a limit is ended.
     """
 
     def __init__(self, settings: IngestionSettings) -> None:
-        self._settings = settings
-        self._limits = ParsingLimits(
-            max_pages=settings.max_pages, max_text_chars=settings.max_text_chars, max_expanded_bytes=settings.max_expanded_bytes
+        self._limits = CageLimits(
+            memory_bytes=settings.parser_memory_bytes,
+            cpu_s=settings.parser_cpu_s,
+            wall_s=settings.parse_timeout_s,
+            output_bytes=settings.parser_output_bytes,
+        )
+        self._parsing = ParsingLimits(
+            max_pages=settings.max_pages,
+            max_text_chars=settings.max_text_chars,
+            max_expanded_bytes=settings.max_expanded_bytes,
+            max_archive_members=settings.max_archive_members,
+            max_image_pixels=settings.max_image_pixels,
+            ocr=settings.ocr == "auto",
+            ocr_languages=settings.ocr_languages,
         )
         self._turns = asyncio.Semaphore(settings.n_parsers)
-        self._idle: list[ProcessPoolExecutor] = []
-        self._busy: set[ProcessPoolExecutor] = set()
+        # One thread more than there are turns: the thread of a call that was cancelled ends a moment after its turn.
+        self._threads = ThreadPoolExecutor(max_workers=settings.n_parsers + 1, thread_name_prefix="parser")
+        self._idle: list[CagedProcess] = []
+        self._busy: set[CagedProcess] = set()
+        self._told_unconfined = False
 
-    async def parse(self, path: Path, *, filename: str) -> Document:
+    async def parse(self, path: Path, *, filename: str, progress: Progress | None = None) -> Document:
         """Return the document that a file holds.
 
+        Args:
+            path: the file's bytes, under any name.
+            filename: the name that it was uploaded under.
+            progress: called in this event loop, a few times a second, with how many pages are done, and of how many where that is known.
+
         Raises:
-            UnsupportedMediaType, UnreadableDocument, DocumentTooLarge: as ``ingestion.parsing.parse`` says, or the parser died or hung.
+            UnsupportedMediaType, UnreadableDocument, DocumentTooLarge: as ``ingestion.parsing.parse`` says, or a limit was broken; the
+                error's code says which.
+            StorageUnavailable: there is no room for temporary files.
+            ParserCrashed: the process died; trying again may help.
         """
-        return await self._run(parse, path, filename=filename, limits=self._limits)
+        request = Request(action="parse", cpu_s=self._limits.cpu_s, path=str(path), filename=filename, limits=self._parsing)
+        return await self._run([request], progress=progress)
 
     async def clean(self, document: Document) -> Document:
-        """Return the document as ``ingestion.cleaning.clean`` leaves it."""
-        return await self._run(clean, document)
+        """Return the document as ``ingestion.cleaning.clean`` leaves it; errors are those of ``parse``."""
+        request = Request(action="clean", cpu_s=self._limits.cpu_s)
+        return await self._run(_with(request, document))
 
     async def close(self) -> None:
         """End the processes, also one that is still at work."""
-        for executor in (*self._idle, *self._busy):
-            _kill(executor)
+        for process in (*self._idle, *self._busy):
+            process.close()
         self._idle.clear()
+        self._threads.shutdown(wait=False)
 
-    async def _run(self, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
+    async def _run(self, request: Iterable[Content], *, progress: Progress | None = None) -> Document:
         async with self._turns:
-            executor = self._idle.pop() if self._idle else _start()
-            self._busy.add(executor)
-            call = asyncio.get_running_loop().run_in_executor(executor, partial(function, *args, **kwargs))
+            process = self._idle.pop() if self._idle else CagedProcess(self._limits)
+            self._busy.add(process)
+            report = None if progress is None else partial(_tell, asyncio.get_running_loop(), progress)
             try:
-                async with asyncio.timeout(self._settings.parse_timeout_s):
-                    return await call
-            except TimeoutError as error:
-                raise UnreadableDocument(
-                    f"Reading the document took longer than {self._settings.parse_timeout_s:g} s.",
-                    hint="Split it, or raise ingestion.parse_timeout_s.",
-                ) from error
-            except BrokenProcessPool as error:
-                raise UnreadableDocument(
-                    "The parser broke down while it read the document.",
-                    hint="The file may be damaged: save it anew with the program that made it.",
-                ) from error
+                return await offload_to(self._threads, self._call, process, request, report)
+            except asyncio.CancelledError:
+                process.close()
+                raise
             finally:
-                self._busy.discard(executor)
-                if _can_go_on(call):
-                    self._idle.append(executor)
-                else:
-                    _kill(executor)
+                self._busy.discard(process)
+                if process.is_alive:
+                    self._idle.append(process)
+
+    def _call(self, process: CagedProcess, request: Iterable[Content], report: Progress | None) -> Document:
+        ready = process.start()
+        if ready.unconfined and not self._told_unconfined:
+            self._told_unconfined = True
+            log.warning("this system lacks limits for parsers; memory and time are watched all the same", missing=ready.unconfined)
+        try:
+            return process.call(request, progress=report)
+        finally:
+            if process.n_documents >= MAX_DOCUMENTS_PER_PROCESS or process.grown_bytes > MAX_GROWTH_SHARE * self._limits.memory_bytes:
+                process.close()
 
 
-def _can_go_on(call: "asyncio.Future[Result]") -> bool:
-    """Whether the process that a call ran in has ended it, well or with an error, and waits for the next one."""
-    return call.done() and not call.cancelled() and not isinstance(call.exception(), BrokenProcessPool)
+def _with(request: Request, document: Document) -> Iterator[Content]:
+    yield request
+    yield from in_pieces(document)
 
 
-def _start() -> ProcessPoolExecutor:
-    # `spawn`, because a fork would copy locks and threads of the server; one thread each, because the cores belong to the encoder.
-    log_level = logging.getLevelName(logging.getLogger().level).lower()
-    spawning = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(max_workers=1, mp_context=spawning, initializer=_prepare_child, initargs=(log_level,))
-
-
-def _kill(executor: ProcessPoolExecutor) -> None:
-    # The executor itself only waits for its processes; which they are it keeps to itself until Python 3.14 (kill_workers).
-    processes: dict[int, BaseProcess] = dict(getattr(executor, "_processes", None) or {})
-    executor.shutdown(wait=False, cancel_futures=True)
-    for process in processes.values():
-        process.kill()
-
-
-def _prepare_child(log_level: str) -> None:
-    # structlog's own default would write to standard output, where a command may be printing a document.
-    configure_logging(TelemetrySettings.model_validate({"log_level": log_level}))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    os.nice(5)
-    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the server is gone: after a kill -9 nobody else would."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _tell(loop: asyncio.AbstractEventLoop, progress: Progress, n_done: int, n_total: int | None) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        loop.call_soon_threadsafe(progress, n_done, n_total)

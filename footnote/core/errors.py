@@ -6,6 +6,7 @@
         UnsupportedMediaType
         DocumentTooLarge
         UnreadableDocument         encrypted, truncated, without pages, without text
+        UnusableBackup
       NotFound
       NotAuthenticated             no key, or one that is not known
       AccessDenied
@@ -20,12 +21,32 @@
         StorageUnavailable         the disk is full, or the data directory cannot be written
         ModelUnavailable
         GenerationTimeout
+        ParserCrashed              the process that reads a document died
 
 The class says whether trying again can help (``retryable``), and the message says what happened and what to do. Core knows no HTTP:
 ``serving/api/errors.py`` maps each class to a status and a stable code, and a test fails when a class has no mapping.
 """
 
 from typing import ClassVar
+
+FILE_FAULTS = frozenset(
+    {
+        "empty",
+        "password",
+        "damaged",
+        "no_text",
+        "parser_error",
+        "page_limit",
+        "pixel_limit",
+        "text_limit",
+        "expansion_limit",
+        "memory_limit",
+        "cpu_limit",
+        "time_limit",
+        "output_limit",
+    }
+)
+"""Codes that say what about a file made reading it fail; docs/reading-files.md lists them with what to do."""
 
 
 class FootnoteError(Exception):
@@ -35,15 +56,17 @@ class FootnoteError(Exception):
         message: what happened, in one sentence that a user understands.
         hint: what to do about it, or None where nothing can be advised.
         param: the name of the request's field or the setting at fault, where there is one.
+        code: a stable word for programs, where the class alone does not tell one cause from another (``FILE_FAULTS``).
     """
 
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str | None = None, param: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.param = param
+        self.code = code
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message
@@ -67,6 +90,10 @@ class DocumentTooLarge(InvalidInput):
 
 class UnreadableDocument(InvalidInput):
     """The file is of a known type, but its text cannot be had."""
+
+
+class UnusableBackup(InvalidInput):
+    """A backup is not there, is damaged, or does not fit this installation."""
 
 
 class NotFound(FootnoteError):
@@ -131,3 +158,7 @@ class ModelUnavailable(DependencyError):
 
 class GenerationTimeout(DependencyError):
     """The model server was reached, but did not go on in time."""
+
+
+class ParserCrashed(DependencyError):
+    """The process that read a document died, by itself or from outside."""

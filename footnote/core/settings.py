@@ -67,6 +67,24 @@ class CatalogSettings(Section):
     url: str | None = Field(default=None, description="SQLAlchemy URL (`postgresql+asyncpg://…`); by default SQLite in the data directory.")
 
 
+class BlobSettings(Section):
+    """The bytes of files."""
+
+    url: str | None = Field(
+        default=None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/|$)",
+        description="Bucket and prefix in S3-compatible storage (`s3://bucket/prefix`), shared by all processes; by default a folder in the "
+        "data directory.",
+    )
+    endpoint: str | None = Field(default=None, description="Address of the storage, where it is not AWS: `https://minio:9000`.")
+    region: str | None = Field(default=None, description="The bucket's region, where the storage has such.")
+    key: str | None = Field(
+        default=None, description="Access key; by default what the environment gives to AWS's clients (variables, profile, role)."
+    )
+    secret: SecretStr | None = Field(default=None, description="Its secret.")
+    timeout_s: PositiveFloat = Field(default=20.0, description="How long connecting, and waiting for bytes, may take.")
+
+
 class IndexSettings(Section):
     """The index."""
 
@@ -198,9 +216,33 @@ class IngestionSettings(Section):
     max_expanded_bytes: PositiveInt = Field(
         default=1024 * 1024 * 1024, description="What an archive-like file (DOCX, XLSX …) may unpack to at most."
     )
-    parse_timeout_s: PositiveFloat = Field(default=600.0, description="How long parsing one document may take.")
+    max_archive_members: PositiveInt = Field(default=20_000, description="Parts of an archive-like file (DOCX, XLSX …) at most.")
+    max_image_pixels: PositiveInt = Field(
+        default=100_000_000, description="Pixels of an image at most; also of each page that is drawn for recognising its text."
+    )
+    parse_timeout_s: PositiveFloat = Field(default=1200.0, description="How long parsing one document may take.")
+    parser_cpu_s: PositiveFloat = Field(default=600.0, description="CPU time that parsing one document may take, OCR included.")
+    parser_memory_bytes: PositiveInt = Field(
+        default=1536 * 1024 * 1024, description="Memory that parsing one document may take, OCR included."
+    )
+    parser_output_bytes: PositiveInt = Field(
+        default=1024 * 1024 * 1024, description="What a parser may write: into one temporary file, and back to the server."
+    )
+    ocr: Literal["auto", "off"] = Field(
+        default="auto", description="Text in images and scanned pages: `auto` recognises it where the command `tesseract` is found."
+    )
+    ocr_languages: tuple[str, ...] = Field(
+        default=("eng",), min_length=1, description="Languages of scanned text, as tesseract names them: `eng`, `deu`, `chi_sim` …"
+    )
     n_parsers: PositiveInt = Field(default=1, description="Documents parsed at the same time.")
-    embed_batch_chunks: PositiveInt = Field(default=128, description="Chunks that are embedded and written together, across documents.")
+    jobs_at_once: int | None = Field(
+        default=None,
+        gt=0,
+        description="Documents on their way at the same time: read, embedded together, written. By default four for each core, 8 to 32.",
+    )
+    embed_batch_chunks: PositiveInt = Field(
+        default=128, description="Chunks of one document that are embedded and written before its next ones: bounds its memory."
+    )
     max_attempts: PositiveInt = Field(default=4, description="Tries for a document where the failure may pass.")
     lease_s: PositiveFloat = Field(
         default=60.0, description="A job whose worker has not renewed its lease for so long is handed to another."
@@ -233,6 +275,7 @@ class Settings(BaseSettings):
     default_principals: tuple[str, ...] = Field(default=(EVERYONE,), description="Who may read a collection that does not say it itself.")
     server: ServerSettings = ServerSettings()
     catalog: CatalogSettings = CatalogSettings()
+    blobs: BlobSettings = BlobSettings()
     index: IndexSettings = IndexSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     chunking: ChunkingSettings = ChunkingSettings()
@@ -317,6 +360,11 @@ def passage_budget_tokens(settings: "Settings") -> int:
     is_bundled = generator.kind == "local" and generator.model is None
     coped_with = generator.passage_tokens or (BUNDLED_PASSAGE_TOKENS if is_bundled else budget)
     return min(budget, coped_with)
+
+
+def jobs_at_once(settings: IngestionSettings) -> int:
+    """Return how many documents a worker holds at the same time: enough that the embedder never waits for the next one."""
+    return settings.jobs_at_once or min(32, max(8, 4 * (os.cpu_count() or 1)))
 
 
 def max_concurrent_answers(settings: "Settings") -> int:

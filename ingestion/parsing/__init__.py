@@ -1,23 +1,23 @@
 """Parsing: a file to a document. Blocking and hungry; others call it in a child process with limits of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from footnote.core.errors import UnreadableDocument
 from footnote.core.types import Document
 from ingestion.media_type import MediaType
 from ingestion.parsing.csv_tables import parse_csv
-from ingestion.parsing.limits import ParsingLimits
+from ingestion.parsing.limits import ParsingLimits, Progress, unreported
 from ingestion.parsing.mail import parse_mail
 from ingestion.parsing.markup import parse_html, parse_markdown, parse_text
 from ingestion.parsing.office import parse_docx, parse_pptx, parse_xlsx
-from ingestion.parsing.pdf import parse_pdf
+from ingestion.parsing.pdf import pdf_in_pieces
+from ingestion.pieces import PieceOrEnd, assembled, in_pieces
 from ingestion.recognition import media_type_of
 
-__all__ = ["ParsingLimits", "parse"]
+__all__ = ["ParsingLimits", "parse", "parse_in_pieces"]
 
 _PARSERS: dict[MediaType, Callable[..., Document]] = {
-    MediaType.PDF: parse_pdf,
     MediaType.DOCX: parse_docx,
     MediaType.PPTX: parse_pptx,
     MediaType.XLSX: parse_xlsx,
@@ -42,7 +42,25 @@ def parse(path: Path, *, filename: str, limits: ParsingLimits) -> Document:
         UnreadableDocument: it is empty, encrypted, damaged, or has no text.
         DocumentTooLarge: it has too many pages or too much text, or unpacks to too much.
     """
-    document = _PARSERS[media_type_of(path, filename=filename)](path, limits=limits)
+    return assembled(parse_in_pieces(path, filename=filename, limits=limits))
+
+
+def parse_in_pieces(path: Path, *, filename: str, limits: ParsingLimits, progress: Progress = unreported) -> Iterator[PieceOrEnd]:
+    """Return what ``parse`` returns, in pieces: a PDF's while it is read, those of other formats when they have been read.
+
+    Args:
+        path: the file's bytes, under any name.
+        filename: the name that it was uploaded under.
+        limits: bounds on what it may cost.
+        progress: told how many pages are done.
+    """
+    media_type = media_type_of(path, filename=filename)
+    if media_type is MediaType.PDF:
+        yield from pdf_in_pieces(path, limits=limits, progress=progress)
+        return
+    document = _PARSERS[media_type](path, limits=limits)
     if not document.elements:
-        raise UnreadableDocument("There is no text in the file.", hint="It may hold only pictures; text in pictures is not recognised.")
-    return document
+        raise UnreadableDocument(
+            "There is no text in the file.", hint="It may hold only pictures; text in pictures is not recognised.", code="no_text"
+        )
+    yield from in_pieces(document)

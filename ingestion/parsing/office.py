@@ -9,6 +9,7 @@ from footnote.core.errors import DocumentTooLarge, UnreadableDocument
 from footnote.core.types import Document, ElementKind
 from ingestion.elements import DocumentBuilder
 from ingestion.media_type import MediaType
+from ingestion.parsing.archives import check_expansion
 from ingestion.parsing.limits import ParsingLimits
 from ingestion.parsing.malformed import MALFORMED_INPUT_ERRORS
 from ingestion.parsing.partitioning import NO_LANGUAGE_DETECTION, add_pieces, level_by_depth, partitioned
@@ -22,25 +23,20 @@ _SLIDE = re.compile(r"^ppt/slides/slide\d+\.xml$")
 
 
 def check_archive(path: Path, *, main_part: str, limits: ParsingLimits) -> None:
-    """Refuse an archive whose directory says that it unpacks to more than the limit, before anything is unpacked.
-
-    A directory that lies is caught later: zipfile reads no more of a member than the directory says.
+    """Refuse an archive that unpacks to too much, before anything is unpacked, and one that the parsers do not know.
 
     Raises:
-        DocumentTooLarge: the members' sizes add up to more than the limit.
-        UnreadableDocument: it is no archive that can be read, or in the strict variant of the format, which the parsers do not know.
+        DocumentTooLarge: as ``check_expansion`` says.
+        UnreadableDocument: it is no archive that can be read, or in the strict variant of the format.
     """
+    check_expansion(path, limits=limits)
     try:
         with zipfile.ZipFile(path) as archive:
-            expanded = sum(member.file_size for member in archive.infolist())
-            is_strict = expanded <= limits.max_expanded_bytes and _STRICT_NAMESPACE in _beginning_of(archive, main_part)
+            is_strict = _STRICT_NAMESPACE in _beginning_of(archive, main_part)
     except MALFORMED_INPUT_ERRORS as error:
-        raise UnreadableDocument("The file is a damaged or truncated archive.", hint="Save it again and upload the new copy.") from error
-    if expanded > limits.max_expanded_bytes:
-        raise DocumentTooLarge(
-            f"The file unpacks to {expanded / 2**20:,.0f} MB; at most {limits.max_expanded_bytes / 2**20:,.0f} MB are read.",
-            hint="Split it, take out large pictures, or raise ingestion.max_expanded_bytes.",
-        )
+        raise UnreadableDocument(
+            "The file is a damaged or truncated archive.", hint="Save it again and upload the new copy.", code="damaged"
+        ) from error
     if is_strict:
         raise UnreadableDocument("The file is saved as Strict Open XML, which cannot be read.", hint="Save it in the ordinary format.")
 

@@ -51,6 +51,7 @@ PRESENTATIONS: Mapping[type[errors.FootnoteError], Presentation] = {
     errors.UnsupportedMediaType: Presentation(400, INVALID_REQUEST, "unsupported_file"),
     errors.DocumentTooLarge: Presentation(413, INVALID_REQUEST, "file_too_large"),
     errors.UnreadableDocument: Presentation(400, INVALID_REQUEST, "invalid_file"),
+    errors.UnusableBackup: Presentation(400, INVALID_REQUEST, "unusable_backup"),
     errors.NotFound: Presentation(404, INVALID_REQUEST, "not_found"),
     UnknownModel: Presentation(404, INVALID_REQUEST, "model_not_found"),
     errors.NotAuthenticated: Presentation(401, "authentication_error", "invalid_api_key"),
@@ -69,6 +70,7 @@ PRESENTATIONS: Mapping[type[errors.FootnoteError], Presentation] = {
     errors.StorageUnavailable: Presentation(503, SERVER_ERROR, "storage_unavailable"),
     errors.ModelUnavailable: Presentation(503, SERVER_ERROR, "model_unavailable"),
     errors.GenerationTimeout: Presentation(504, SERVER_ERROR, "generation_timeout"),
+    errors.ParserCrashed: Presentation(503, SERVER_ERROR, "parser_crashed"),
 }
 
 _BASIC_CHALLENGE = 'Basic realm="footnote", charset="UTF-8"'

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from footnote.core.errors import UnreadableDocument
+from footnote.core.errors import DocumentTooLarge, ParserCrashed, UnreadableDocument
 from footnote.core.settings import IngestionSettings
+from footnote.core.types import Document
 from ingestion.parser_pool import ParserPool
+from tests.ingestion.hostile import never_answering
 
 
 async def test_a_document_comes_out_and_the_next_one_too(tmp_path: Path) -> None:
@@ -38,55 +41,38 @@ async def test_an_error_keeps_its_class_message_and_hint(tmp_path: Path) -> None
         await pool.close()
 
 
-async def test_a_parser_that_dies_fails_its_document_alone(tmp_path: Path) -> None:
-    path = tmp_path / "blob"
+async def test_a_document_beside_one_that_dies_or_hangs_is_read_all_the_same(tmp_path: Path) -> None:
+    path, fifo = tmp_path / "blob", never_answering(tmp_path / "fifo")
     path.write_text("Some text to read.", encoding="utf-8")
-    pool = ParserPool(IngestionSettings())
+    pool = ParserPool(IngestionSettings(n_parsers=2))
     try:
-        with pytest.raises(UnreadableDocument, match="broke down"):
-            await pool._run(os._exit, 9)
+        hanging = asyncio.create_task(pool.parse(fifo, filename="a.pdf"))
+        with await asyncio.to_thread(fifo.open, "wb"):
+            assert (await pool.parse(path, filename="note.txt")).text
+            (busy,) = pool._busy
+            os.kill(busy.pid, signal.SIGKILL)
+            with pytest.raises(ParserCrashed):
+                await hanging
         assert (await pool.parse(path, filename="note.txt")).text
     finally:
         await pool.close()
 
 
-async def test_a_parser_that_hangs_is_ended(tmp_path: Path) -> None:
-    path = tmp_path / "blob"
-    path.write_text("Some text to read.", encoding="utf-8")
-    pool = ParserPool(IngestionSettings(parse_timeout_s=8))
-    try:
-        await pool.parse(path, filename="note.txt")
-        pool._settings = IngestionSettings(parse_timeout_s=0.5)
-        with pytest.raises(UnreadableDocument, match=r"longer than 0\.5 s"):
-            await pool._run(_hang)
-    finally:
-        await pool.close()
-    await asyncio.sleep(0)
-
-
-async def test_a_document_beside_one_that_dies_or_hangs_is_read_all_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "blob"
-    path.write_text("Some text to read.", encoding="utf-8")
-    pool = ParserPool(IngestionSettings(n_parsers=2))
-    try:
-        await asyncio.gather(*(pool.parse(path, filename="note.txt") for _ in range(2)))  # both processes have started
-        dead, slow = await asyncio.gather(pool._run(os._exit, 9), pool._run(_answer_late), return_exceptions=True)
-        assert isinstance(dead, UnreadableDocument)
-        assert slow == "late"
-    finally:
-        await pool.close()
-
-
 async def test_waiting_for_a_turn_does_not_count_as_reading(tmp_path: Path) -> None:
-    path = tmp_path / "blob"
+    path, fifo = tmp_path / "blob", never_answering(tmp_path / "fifo")
     path.write_text("Some text to read.", encoding="utf-8")
-    pool = ParserPool(IngestionSettings(parse_timeout_s=30, n_parsers=1))
+    pool = ParserPool(IngestionSettings(parse_timeout_s=4, n_parsers=1))
     try:
         await pool.parse(path, filename="note.txt")
-        pool._settings = IngestionSettings(parse_timeout_s=1.8)
-        assert await asyncio.gather(pool._run(_answer_late), pool._run(_answer_late)) == ["late", "late"]
+        outcomes = await asyncio.gather(
+            pool.parse(fifo, filename="a.pdf"),
+            pool.parse(fifo, filename="a.pdf"),
+            pool.parse(path, filename="a.txt"),
+            return_exceptions=True,
+        )
     finally:
         await pool.close()
+    assert [type(outcome) for outcome in outcomes] == [DocumentTooLarge, DocumentTooLarge, Document], "8 s of waiting cost the last nothing"
 
 
 def test_parsers_end_when_their_server_was_killed(tmp_path: Path) -> None:
@@ -114,23 +100,10 @@ from ingestion.parser_pool import ParserPool
 async def main():
     pool = ParserPool(IngestionSettings())
     await pool.parse(Path({path!r}), filename="note.txt")
-    print(*pool._idle[0]._processes, flush=True)
+    print(pool._idle[0].pid, flush=True)
     await asyncio.sleep(60)
 
 
 if __name__ == "__main__":
     asyncio.run(main())
 """
-
-
-def _answer_late() -> str:
-    import time
-
-    time.sleep(1)
-    return "late"
-
-
-def _hang() -> None:
-    import time
-
-    time.sleep(60)

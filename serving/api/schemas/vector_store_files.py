@@ -6,12 +6,17 @@ from pydantic import Field
 
 from footnote.core.catalog.records import AttachmentRecord, JobRecord
 from footnote.core.catalog.states import ApiState, api_state
+from footnote.core.errors import FILE_FAULTS
 from serving.api.schemas.api_object import ApiObject, ApiRequest, AttributePairs, omitted, unix_seconds
 from serving.api.schemas.chunking import ChunkingStrategy, ChunkingStrategyShown, strategy_shown
 from serving.api.schemas.vector_stores import FileId
 
 LastErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
-_LAST_ERROR_CODES: dict[str, LastErrorCode] = {"unsupported_file": "unsupported_file", "invalid_file": "invalid_file"}
+_LAST_ERROR_CODES: dict[str, LastErrorCode] = {
+    "unsupported_file": "unsupported_file",
+    "invalid_file": "invalid_file",
+    **dict.fromkeys(FILE_FAULTS, "invalid_file"),
+}
 
 
 class AttachFile(ApiRequest):
@@ -36,13 +41,17 @@ class LastError(ApiObject):
 
 
 class Progress(ApiObject):
-    """footnote's own: how far reading has come."""
+    """footnote's own: how far reading has come.
+
+    `error_code` says why it failed, more exactly than `last_error.code` can; docs/reading-files.md lists the codes.
+    """
 
     job_id: str
     state: str = Field(description="queued, parsing, cleaning, chunking, embedding, writing, completed, failed or cancelled.")
     attempt: int
     counts: dict[str, int] = Field(description="Pages, elements, chunks and the like, as far as they are known.")
     step_seconds: dict[str, float] = Field(description="The time that each step took.")
+    error_code: str | None = omitted()
     started_at: int | None = omitted()
     finished_at: int | None = omitted()
 
@@ -128,6 +137,7 @@ def _progress(job: JobRecord) -> Progress:
         attempt=job.attempt,
         counts=dict(job.counts),
         step_seconds={step: round(seconds, 3) for step, seconds in job.step_seconds.items()},
+        error_code=job.error_code if api_state(job.state) == "failed" else None,
         started_at=None if job.started_at is None else unix_seconds(job.started_at),
         finished_at=None if job.finished_at is None else unix_seconds(job.finished_at),
     )
