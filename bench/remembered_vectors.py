@@ -25,6 +25,10 @@ class RememberingEmbedder:
     def recipe(self) -> EmbeddingRecipe:
         return self._embedder.recipe
 
+    @property
+    def batch_tokens(self) -> int:
+        return self._embedder.batch_tokens
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return self._embedder.token_spans(text)
 

@@ -1,15 +1,21 @@
-"""The way of one document: parse → clean → chunk → embed → write → commit. Each step is idempotent, so that a job can be begun again."""
+"""The way of one document: parse → clean → chunk → embed → write → commit. Each step is idempotent, so that a job can be begun again.
+
+Several documents are on their way beside each other; what they write, to the catalog and to the index, goes in joined calls, and their
+texts are embedded in common batches.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.jobs import JobLease
-from footnote.core.catalog.records import AttachmentRecord, JobRecord
+from footnote.core.catalog.jobs import JobLease, Note
+from footnote.core.catalog.records import AttachmentRecord, JobRecord, VersionRecord
 from footnote.core.errors import FootnoteError, UnreadableDocument
 from footnote.core.ids import point_id
 from footnote.core.offload import offload
@@ -17,10 +23,39 @@ from footnote.core.settings import ChunkingSettings, IngestionSettings
 from footnote.core.telemetry import Telemetry
 from footnote.core.types import Chunk, Document, JobState
 from ingestion.chunking import chunk, windows
+from ingestion.embedding_batches import EmbeddingBatches
+from ingestion.joined import Joined
+from ingestion.one_at_a_time import OneAtATime
 from ingestion.parser_pool import ParserPool
+from ingestion.progress import ProgressBoard
 from ingestion.recipe import Recipe, chunking_recipe, parser_of
 from retrieval.embedder.port import Embedder
 from retrieval.index.port import Index, Point
+
+JOINED_WRITES = 32
+"""Writes of one transaction at most: others, those of the API among them, wait for its end."""
+
+JOINED_UPSERTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Space:
+    """Where the vectors of a document lie: an embedder and an index, each with what its callers have in common."""
+
+    embedder: Embedder
+    index: Index
+    embeddings: EmbeddingBatches
+    upserts: Joined[Sequence[Point], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the steps of one job share."""
+
+    attachment: AttachmentRecord
+    space: _Space
+    recipe: Recipe
+    lease: JobLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +65,11 @@ class _Window:
     chunk: Chunk
     number: int
     text: str
+    n_tokens: int
 
 
 class Pipeline:
-    """Ingests one attachment at a time; several may run beside each other."""
+    """Ingests attachments; any number may run beside each other."""
 
     def __init__(
         self,
@@ -55,6 +91,10 @@ class Pipeline:
         self._settings = settings
         self._chunking = chunking
         self._telemetry = telemetry
+        self._progress = ProgressBoard(catalog.jobs)
+        self._writes: Joined[Callable[[], Awaitable[Any]], Any] = Joined(catalog.database.together, at_most=JOINED_WRITES)
+        self._reading = OneAtATime()
+        self._spaces: dict[str, _Space] = {}
 
     async def run(self, job: JobRecord, lease: JobLease) -> None:
         """Take a job from its file to a live version.
@@ -63,28 +103,38 @@ class Pipeline:
             LeaseLost: the job was cancelled or is another worker's.
             FootnoteError: a step failed; its class says whether trying again can help.
         """
-        attachment = await self._catalog.attachments.by_id(job.attachment_id)
-        document_id, document = await self._read(attachment, lease)
-        recipe = self._recipe(attachment)
-        version = await self._catalog.versions.begin(
-            attachment_id=attachment.id,
-            document_id=document_id,
-            content_sha256=attachment.file.blob_sha256,
-            recipe=recipe.as_json(),
-            recipe_sha256=recipe.sha256,
-            lease=lease,
-        )
         try:
-            chunks = await self._chunk(document, recipe, version_id=version.id, lease=lease)
-            n_points = await self._embed_and_write(attachment, version.id, chunks, lease)
-            await self._follow_changes(attachment)
-            retired = await self._catalog.versions.publish(version.id, n_points=n_points, lease=lease)
+            await self._run(job, lease)
         except FootnoteError:
-            await self._drop_orphans(version.id)
+            await self._note_at_once(lease)
+            raise
+        finally:
+            self._progress.take(lease)
+
+    async def close(self) -> None:
+        """End what is under way for jobs; those have to have been cancelled before."""
+        await self._progress.close()
+        await self._writes.close()
+        for space in self._spaces.values():
+            await space.embeddings.close()
+            await space.upserts.close()
+
+    async def _run(self, job: JobRecord, lease: JobLease) -> None:
+        attachment = await self._catalog.attachments.by_id(job.attachment_id)
+        space = self._space_of(attachment)
+        work = _Work(attachment=attachment, space=space, recipe=self._recipe(attachment, space.embedder), lease=lease)
+        version, document = await self._begin(work)
+        try:
+            chunks = await self._chunk(document, work, version_id=version.id)
+            n_points = await self._embed_and_write(work, version.id, chunks)
+            await self._follow_changes(work)
+            retired = await self._publish(version.id, n_points=n_points, lease=lease)
+        except FootnoteError:
+            await self._drop_orphans(version.id, space.index)
             raise
         except asyncio.CancelledError:
             with contextlib.suppress(FootnoteError):  # nothing may take the place of the cancellation
-                await self._drop_orphans(version.id)
+                await self._drop_orphans(version.id, space.index)
             raise
         await self.forget(retired)
 
@@ -94,95 +144,168 @@ class Pipeline:
             await self._index.delete_versions(version_ids)
             await self._catalog.versions.forget(version_ids)
 
-    async def _follow_changes(self, written: AttachmentRecord) -> None:
+    def _space_of(self, attachment: AttachmentRecord) -> _Space:
+        """Return where an attachment's vectors lie: the one place that an embedder and an index of a job come from."""
+        return self._opened(self._embedder, self._index)
+
+    def _opened(self, embedder: Embedder, index: Index) -> _Space:
+        name = embedder.recipe.space
+        if name not in self._spaces:
+
+            async def upsert(batches: Sequence[Sequence[Point]]) -> Sequence[None]:
+                await index.upsert([point for points in batches for point in points])
+                return [None] * len(batches)
+
+            self._spaces[name] = _Space(embedder, index, EmbeddingBatches(embedder), Joined(upsert, at_most=JOINED_UPSERTS))
+        return self._spaces[name]
+
+    async def _follow_changes(self, work: _Work) -> None:
         """Give the points the attributes and readers that were changed while they were written: some carry the older ones.
 
         A change that comes later finds all points written, and changes them itself.
         """
+        written = work.attachment
         current = await self._catalog.attachments.by_id(written.id)
         while (current.principals, current.attributes) != (written.principals, written.attributes):
-            await self._index.update_payload(current.id, principals=current.principals, attributes=current.attributes)
+            await work.space.index.update_payload(current.id, principals=current.principals, attributes=current.attributes)
             written, current = current, await self._catalog.attachments.by_id(written.id)
 
-    async def _drop_orphans(self, version_id: str) -> None:
+    async def _drop_orphans(self, version_id: str, index: Index) -> None:
         """Delete what was written of a version that was given up meanwhile: whoever did that cannot have seen the last points."""
         if await self._catalog.versions.is_given_up(version_id):
-            await self._index.delete_versions([version_id])
+            await index.delete_versions([version_id])
 
-    def _recipe(self, attachment: AttachmentRecord) -> Recipe:
+    def _recipe(self, attachment: AttachmentRecord, embedder: Embedder) -> Recipe:
         return Recipe(
             parser=parser_of(attachment.file.filename),
-            chunking=chunking_recipe(attachment.chunking, settings=self._chunking, window_tokens=self._embedder.recipe.max_tokens),
-            embedding=self._embedder.recipe,
+            chunking=chunking_recipe(attachment.chunking, settings=self._chunking, window_tokens=embedder.recipe.max_tokens),
+            embedding=embedder.recipe,
         )
 
-    async def _read(self, attachment: AttachmentRecord, lease: JobLease) -> tuple[str, Document]:
-        """Parse and clean, unless this owner's same bytes were read before."""
-        parser = parser_of(attachment.file.filename)
-        known = await self._catalog.versions.find_document(owner=attachment.owner, blob_sha256=attachment.file.blob_sha256, parser=parser)
-        if known is not None:
-            return known
+    # ------------------------------------------------------------------------------------------------------------------------- steps
+
+    async def _begin(self, work: _Work) -> tuple[VersionRecord, Document]:
+        """Return the pending version and its document, which is read unless this owner's same bytes were, or are at this moment."""
+        attachment, parser = work.attachment, work.recipe.parser
+        bytes_of_owner = {"owner": attachment.owner, "blob_sha256": attachment.file.blob_sha256, "parser": parser}
+        async with self._reading.of(tuple(bytes_of_owner.values())):
+            known = await self._catalog.versions.find_document(**bytes_of_owner)
+            document = await self._read(work) if known is None else known[1]
+
+            async def begin() -> VersionRecord:
+                document_id = (
+                    await self._catalog.versions.store_document(document, **bytes_of_owner, lease=work.lease) if known is None else known[0]
+                )
+                return await self._catalog.versions.begin(
+                    attachment_id=attachment.id,
+                    document_id=document_id,
+                    content_sha256=attachment.file.blob_sha256,
+                    recipe=work.recipe.as_json(),
+                    recipe_sha256=work.recipe.sha256,
+                    lease=work.lease,
+                )
+
+            return await self._writes.add(begin), document
+
+    async def _read(self, work: _Work) -> Document:
+        """Parse and clean."""
+        file = work.attachment.file
         with self._telemetry.stage("parse") as parsing:
-            path = await self._blobs.path(attachment.file.blob_sha256)
-            parsed = await self._parsers.parse(path, filename=attachment.file.filename)
-        await self._catalog.jobs.advance(
-            lease, JobState.CLEANING, counts={"pages": parsed.n_pages or 0}, seconds={"parse": parsing.ms / 1000}
-        )
+            path = await self._blobs.path(file.blob_sha256)
+            parsed = await self._parsers.parse(path, filename=file.filename)
+        self._note(work.lease, JobState.CLEANING, counts={"pages": parsed.n_pages or 0}, seconds={"parse": parsing.seconds})
         with self._telemetry.stage("clean") as cleaning:
             document = await self._parsers.clean(parsed)
-        await self._catalog.jobs.advance(lease, JobState.CHUNKING, seconds={"clean": cleaning.ms / 1000})
-        document_id = await self._catalog.versions.store_document(
-            document, owner=attachment.owner, blob_sha256=attachment.file.blob_sha256, parser=parser, lease=lease
-        )
-        return document_id, document
+        self._note(work.lease, JobState.CHUNKING, seconds={"clean": cleaning.seconds})
+        return document
 
-    async def _chunk(self, document: Document, recipe: Recipe, *, version_id: str, lease: JobLease) -> list[Chunk]:
-        await self._catalog.jobs.advance(lease, JobState.CHUNKING)
+    async def _chunk(self, document: Document, work: _Work, *, version_id: str) -> list[Chunk]:
+        embedder = work.space.embedder
+        self._note(work.lease, JobState.CHUNKING, counts={"pages": document.n_pages or 0})
         with self._telemetry.stage("chunk") as stage:
             chunks = await offload(
                 chunk,
                 document,
-                recipe=recipe.chunking,
-                token_spans=self._embedder.token_spans,
-                window_tokens=recipe.embedding.max_tokens,
+                recipe=work.recipe.chunking,
+                token_spans=embedder.token_spans,
+                window_tokens=embedder.recipe.max_tokens,
                 version_id=version_id,
             )
         if not chunks:
             raise UnreadableDocument("The document holds no text.", hint="If it is scanned, recognise its text (OCR) before uploading it.")
-        await self._catalog.versions.store_chunks(version_id, chunks, lease=lease)
-        await self._catalog.jobs.advance(
-            lease, JobState.EMBEDDING, counts={"chunks": len(chunks), "chunks_done": 0}, seconds={"chunk": stage.ms / 1000}
-        )
+        await self._writes.add(lambda: self._catalog.versions.store_chunks(version_id, chunks, lease=work.lease))
+        self._note(work.lease, JobState.EMBEDDING, counts={"chunks": len(chunks), "chunks_done": 0}, seconds={"chunk": stage.seconds})
         return chunks
 
-    async def _embed_and_write(self, attachment: AttachmentRecord, version_id: str, chunks: Sequence[Chunk], lease: JobLease) -> int:
-        """Embed and write batch by batch: memory does not grow with the document, and another attempt writes the same points."""
+    async def _embed_and_write(self, work: _Work, version_id: str, chunks: Sequence[Chunk]) -> int:
+        """Embed and write batch by batch: memory does not grow with the document, and another attempt writes the same points.
+
+        While one batch is written the next one is embedded.
+        """
+        batches = list(_batches(chunks, self._settings.embed_batch_chunks))
         n_points, n_chunks = 0, 0
         embed_s = write_s = 0.0
-        for batch in _batches(chunks, self._settings.embed_batch_chunks):
-            texts = await offload(self._windows, batch)
-            with self._telemetry.stage("embed") as embedding:
-                vectors = await self._embedder.embed_documents([window.text for window in texts])
-            points = [
-                _point(window, vector, attachment=attachment, version_id=version_id) for window, vector in zip(texts, vectors, strict=True)
-            ]
-            with self._telemetry.stage("write") as writing:
-                await self._index.upsert(points)
-            n_points, n_chunks = n_points + len(points), n_chunks + len(batch)
-            embed_s, write_s = embed_s + embedding.ms / 1000, write_s + writing.ms / 1000
-            state = JobState.WRITING if n_chunks == len(chunks) else JobState.EMBEDDING
-            await self._catalog.jobs.advance(
-                lease, state, counts={"chunks_done": n_chunks}, seconds={"embed": round(embed_s, 3), "write": round(write_s, 3)}
-            )
+        embedding = asyncio.create_task(self._embed(work, version_id, batches[0]))
+        try:
+            for number, batch in enumerate(batches, start=1):
+                with self._telemetry.stage("embed") as waiting:
+                    points = await embedding
+                if number < len(batches):
+                    embedding = asyncio.create_task(self._embed(work, version_id, batches[number]))
+                else:
+                    self._note(work.lease, JobState.WRITING)
+                with self._telemetry.stage("write") as writing:
+                    await work.space.upserts.add(points)
+                n_points, n_chunks = n_points + len(points), n_chunks + len(batch)
+                embed_s, write_s = embed_s + waiting.seconds, write_s + writing.seconds
+                self._note(
+                    work.lease,
+                    JobState.WRITING if number == len(batches) else JobState.EMBEDDING,
+                    counts={"chunks_done": n_chunks},
+                    seconds={"embed": embed_s, "write": write_s},
+                )
+        finally:
+            embedding.cancel()
+            await asyncio.gather(embedding, return_exceptions=True)
         return n_points
 
-    def _windows(self, chunks: Sequence[Chunk]) -> list[_Window]:
-        window_tokens = self._embedder.recipe.max_tokens
+    async def _embed(self, work: _Work, version_id: str, chunks: Sequence[Chunk]) -> list[Point]:
+        texts = await self._windows(chunks, work.space.embedder)
+        vectors = await work.space.embeddings.embed(
+            [window.text for window in texts], lengths=[window.n_tokens for window in texts], owner=work.attachment.owner
+        )
         return [
-            _Window(chunk=each, number=number, text=text)
-            for each in chunks
-            for number, text in enumerate(windows(each, token_spans=self._embedder.token_spans, window_tokens=window_tokens))
+            _point(window, vector, attachment=work.attachment, version_id=version_id) for window, vector in zip(texts, vectors, strict=True)
         ]
+
+    async def _windows(self, chunks: Sequence[Chunk], embedder: Embedder) -> list[_Window]:
+        window_tokens = embedder.recipe.max_tokens
+        if all(each.n_tokens <= window_tokens for each in chunks):
+            return _windows_of(chunks, embedder)
+        return await offload(_windows_of, chunks, embedder)  # long ones are cut with the tokenizer, which takes its time
+
+    async def _publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
+        note = self._progress.take(lease)
+
+        async def publish() -> tuple[str, ...]:
+            if note is not None:
+                await self._catalog.jobs.advance(lease, note.state, counts=note.counts, seconds=note.seconds)
+            return await self._catalog.versions.publish(version_id, n_points=n_points, lease=lease)
+
+        return await self._writes.add(publish)
+
+    async def _note_at_once(self, lease: JobLease) -> None:
+        """Write how far a job came that has failed, before that is said of it."""
+        note = self._progress.take(lease)
+        if note is not None:
+            with contextlib.suppress(FootnoteError):  # nothing may take the place of the failure
+                await self._catalog.jobs.advance(lease, note.state, counts=note.counts, seconds=note.seconds)
+
+    def _note(
+        self, lease: JobLease, state: JobState, *, counts: dict[str, int] | None = None, seconds: dict[str, float] | None = None
+    ) -> None:
+        rounded = {step: round(taken, 3) for step, taken in (seconds or {}).items()}
+        self._progress.note(lease, Note(state, counts or {}, rounded))
 
 
 def _batches(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:
@@ -190,7 +313,16 @@ def _batches(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:
         yield chunks[first : first + size]
 
 
-def _point(window: _Window, vector: Any, *, attachment: AttachmentRecord, version_id: str) -> Point:
+def _windows_of(chunks: Sequence[Chunk], embedder: Embedder) -> list[_Window]:
+    window_tokens = embedder.recipe.max_tokens
+    return [
+        _Window(chunk=each, number=number, text=text, n_tokens=min(each.n_tokens, window_tokens))
+        for each in chunks
+        for number, text in enumerate(windows(each, token_spans=embedder.token_spans, window_tokens=window_tokens))
+    ]
+
+
+def _point(window: _Window, vector: np.ndarray[Any, np.dtype[np.float32]], *, attachment: AttachmentRecord, version_id: str) -> Point:
     return Point(
         id=point_id(version_id=version_id, chunk_id=window.chunk.id, window=window.number),
         collection_id=attachment.collection_id,

@@ -1,34 +1,46 @@
-"""The queue's worker: claims jobs, keeps their leases, and says of each how it ended."""
+"""The queue's worker: claims jobs, has them run beside each other, and says of each how it ended."""
 
 import asyncio
 import contextlib
 import os
 import socket
 import uuid
+from collections.abc import Awaitable, Callable
 
 import structlog
 
+import footnote
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease, LeaseLost
 from footnote.core.catalog.records import JobRecord
-from footnote.core.errors import FootnoteError
-from footnote.core.settings import IngestionSettings
+from footnote.core.errors import CatalogUnavailable, DependencyError, FootnoteError
+from footnote.core.settings import IngestionSettings, jobs_at_once
 from footnote.core.telemetry import Telemetry
 from footnote.core.types import JobState, PartHealth
 from ingestion.failure import delay_s, failure_of
+from ingestion.lease_keeper import RENEWALS_PER_LEASE, LeaseKeeper
 from ingestion.pipeline import Pipeline
+from ingestion.sweeper import Sweeper
 from retrieval.index.port import Index
 
 POLL_S = 1.0
-RENEWALS_PER_LEASE = 3
-JOBS_AT_ONCE = 2
-"""One is read while the other is embedded."""
+CLAIM_SHARE = 0.25
+"""Jobs are claimed when so much of what a worker may hold is free: a write for each would cost small files more than their reading."""
 
 log = structlog.get_logger(__name__)
 
 
 class IngestionWorker:
-    """Runs jobs until it is closed. What it holds then goes back to the queue; what it held when it was killed, when the lease ends."""
+    """Runs jobs until it is closed. What it holds then goes back to the queue; what it held when it was killed, when the lease ends.
+
+    Args:
+        catalog: where jobs are.
+        index: what is compared with the catalog at the start.
+        pipeline: what a job goes through.
+        settings: the section ``ingestion``.
+        telemetry: where documents are counted.
+        application_version: footnote's, shown beside the heartbeat.
+    """
 
     def __init__(
         self,
@@ -38,15 +50,28 @@ class IngestionWorker:
         pipeline: Pipeline,
         settings: IngestionSettings,
         telemetry: Telemetry,
+        application_version: str = footnote.__version__,
     ) -> None:
-        self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.host = socket.gethostname()
+        self.id = f"{self.host[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._catalog = catalog
         self._index = index
         self._pipeline = pipeline
         self._settings = settings
         self._telemetry = telemetry
-        self._work_waits = asyncio.Event()
+        self._application_version = application_version
+        self._n_at_once = jobs_at_once(settings)
+        self._keeper = LeaseKeeper(catalog.jobs, lease_s=settings.lease_s, beat=self._beat)
+        self._sweeper = Sweeper(
+            catalog,
+            worker_id=self.id,
+            lease_s=settings.lease_s,
+            max_attempts=settings.max_attempts,
+            forget_abandoned=self._forget_abandoned,
+        )
+        self._something_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._running: set[asyncio.Task[None]] = set()
         self._trouble: str | None = None
         self._closing = False
 
@@ -58,28 +83,44 @@ class IngestionWorker:
         """
         if alone:
             await self._catalog.jobs.release_all()
-        await self._pipeline.forget(await self._catalog.versions.abandoned())
+            await self._catalog.workers.remove([worker.id for worker in await self._catalog.workers.all()])
+        await self._beat()
+        await self._forget_abandoned()
         await self._queue_what_the_index_lost()
-        self._tasks = [asyncio.create_task(self._work(), name=f"ingestion-{n}") for n in range(JOBS_AT_ONCE)]
+        self._tasks = [
+            asyncio.create_task(self._keeper.run(), name="keep leases"),
+            asyncio.create_task(self._sweep(), name="sweep"),
+            asyncio.create_task(self._work(), name="claim jobs"),
+        ]
 
     def wake(self) -> None:
         """Say that a job waits."""
-        self._work_waits.set()
+        self._something_changed.set()
 
     async def close(self) -> None:
         """Stop, and put back what is in hand."""
         self._closing = True
-        for task in self._tasks:
+        for task in (*self._tasks, *self._running):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._running, return_exceptions=True)
+        await self._pipeline.close()
         with contextlib.suppress(FootnoteError):
             await self._catalog.jobs.release_all(worker_id=self.id)
+            await self._sweeper.stop()
+            await self._catalog.workers.remove([self.id])
 
     async def health(self) -> PartHealth:
         """Say whether the queue is worked on."""
-        n_working = sum(not task.done() for task in self._tasks)
-        detail = self._trouble or ("Documents are read as they come." if n_working else "Documents are not read: the queue is not open.")
-        return PartHealth(name="ingestion", ready=n_working > 0 and self._trouble is None, detail=detail, facts={"jobs_at_once": n_working})
+        working = bool(self._tasks) and not any(task.done() for task in self._tasks)
+        trouble = self._trouble or self._keeper.trouble
+        detail = trouble or ("Documents are read as they come." if working else "Documents are not read: the queue is not open.")
+        facts = {"worker": self.id, "jobs_at_once": self._n_at_once, "in_hand": len(self._running)}
+        return PartHealth(name="ingestion", ready=working and trouble is None, detail=detail, facts=facts)
+
+    async def _beat(self) -> None:
+        await self._catalog.workers.beat(
+            worker_id=self.id, host=self.host, process_id=os.getpid(), application_version=self._application_version
+        )
 
     async def _queue_what_the_index_lost(self) -> None:
         """Have documents read again whose points are gone: the index's folder was removed, perhaps for another embedder."""
@@ -91,12 +132,24 @@ class IngestionWorker:
             n_queued = await self._catalog.attachments.read_again(lost)
             log.warning("the index lacks points of documents: they are read again", documents=len(lost), queued=n_queued)
 
+    async def _sweep(self) -> None:
+        while not self._closing:
+            try:
+                await self._sweeper.sweep()
+            except FootnoteError as error:
+                log.warning("nothing could be swept up yet", error=str(error))
+            except Exception:  # the supervisor: what is not foreseen is logged whole
+                log.exception("sweeping stumbled")
+            await asyncio.sleep(self._settings.lease_s / RENEWALS_PER_LEASE)
+
+    # -------------------------------------------------------------------------------------------------------------------- claiming
+
     async def _work(self) -> None:
-        """Take one job after the other. Whatever goes wrong is told and survived: a queue that stands still unnoticed would be worse."""
+        """Claim whatever there is room for. Whatever goes wrong is told and survived: a queue that stands still would be worse."""
         # Not for ever: a task group whose body has just failed swallows a cancellation that comes at this moment (Python before 3.13).
         while not self._closing:
             try:
-                await self._take_one()
+                await self._claim()
             except FootnoteError as error:
                 log.warning("the queue cannot be read", error=str(error))
                 self._trouble = f"The queue cannot be read: {error}"
@@ -106,45 +159,67 @@ class IngestionWorker:
                 self._trouble = f"The queue stumbled over an internal error ({type(error).__name__}); the log says more."
                 await asyncio.sleep(POLL_S)
 
-    async def _take_one(self) -> None:
-        claimed = await self._catalog.jobs.claim(
-            worker_id=self.id, lease_s=self._settings.lease_s, max_attempts=self._settings.max_attempts
+    async def _claim(self) -> None:
+        """Claim as many jobs as there is room for, or wait for room or for jobs."""
+        n_free = self._n_at_once - len(self._running)
+        self._something_changed.clear()
+        if n_free < max(1, self._n_at_once * CLAIM_SHARE):
+            await self._something_changed.wait()
+            return
+        claimed = await self._catalog.jobs.claim_many(
+            worker_id=self.id, lease_s=self._settings.lease_s, max_attempts=self._settings.max_attempts, n=n_free
         )
         self._trouble = None
-        if claimed is None:
-            await self._wait()
-        else:
-            await self._run(*claimed)
+        for job, lease in claimed:
+            running = asyncio.create_task(self._run(job, lease), name=f"job {job.id}")
+            self._running.add(running)
+            running.add_done_callback(self._ended)
+        if not claimed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._something_changed.wait()
 
-    async def _wait(self) -> None:
-        self._work_waits.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL_S):
-                await self._work_waits.wait()
+    def _ended(self, running: "asyncio.Task[None]") -> None:
+        self._running.discard(running)
+        self._something_changed.set()
+
+    # ------------------------------------------------------------------------------------------------------------------ running a job
 
     async def _run(self, job: JobRecord, lease: JobLease) -> None:
-        try:
-            await self._run_while_it_is_ours(job, lease)
-        except* LeaseLost:
-            log.info("the job was taken away", job_id=job.id)
-            await self._forget_quietly()
-        except* FootnoteError as errors:
-            # The outcome could not be written: the lease runs out and the job is done again.
-            log.warning("the job's outcome could not be written", job_id=job.id, error=str(errors.exceptions[0]))
-
-    async def _run_while_it_is_ours(self, job: JobRecord, lease: JobLease) -> None:
-        """Run the job and keep its lease; whichever of the two fails ends the other, so that a lost job frees its parser at once."""
+        """Run a job while it is ours; one that is taken away is dropped at once, which frees its parser."""
         with structlog.contextvars.bound_contextvars(job_id=job.id):
-            async with asyncio.TaskGroup() as both:
-                keeping = both.create_task(self._keep(lease))
+            running = asyncio.current_task()
+            assert running is not None
+            lost = asyncio.Event()
+
+            def drop() -> None:
+                lost.set()
+                running.cancel()
+
+            self._keeper.hold(lease, on_lost=drop)
+            try:
                 await self._run_and_tell(job, lease)
-                keeping.cancel()
+            except LeaseLost:
+                lost.set()
+            except asyncio.CancelledError:
+                if self._closing or not lost.is_set():
+                    raise
+            except Exception:  # the supervisor: what is not foreseen is logged whole, and the lease runs out
+                log.exception("the job's outcome could not be written")
+            finally:
+                self._keeper.let_go(lease)
+            if lost.is_set():
+                log.info("the job was taken away")
+                await self._forget_quietly()
 
     async def _run_and_tell(self, job: JobRecord, lease: JobLease) -> None:
         try:
             await self._pipeline.run(job, lease)
         except LeaseLost:
             raise
+        except CatalogUnavailable as error:
+            log.warning("the job is put back, as the catalog does not answer", error=str(error))
+            await self._tell(lambda: self._catalog.jobs.give_back(lease))
         except Exception as error:  # noqa: BLE001 - the supervisor of all steps: whatever goes wrong is written into the job
             await self._tell_failure(job, lease, error)
         else:
@@ -157,31 +232,33 @@ class IngestionWorker:
         if failure.retryable and job.attempt < self._settings.max_attempts:
             delay = delay_s(job.attempt)
             log.warning("the job is put back", error=failure.message, attempt=job.attempt, delay_s=round(delay, 1))
-            await self._catalog.jobs.retry_later(lease, delay_s=delay, code=failure.code, message=failure.message)
+            await self._tell(lambda: self._catalog.jobs.retry_later(lease, delay_s=delay, code=failure.code, message=failure.message))
             return
         log.warning("the job failed", code=failure.code, error=failure.message)
-        await self._catalog.jobs.fail(lease, code=failure.code, message=failure.message)
+        await self._tell(lambda: self._catalog.jobs.fail(lease, code=failure.code, message=failure.message))
         self._telemetry.metrics.count_document(JobState.FAILED)
         await self._forget_quietly()
 
-    async def _keep(self, lease: JobLease) -> None:
-        """Prolong the lease until cancelled.
+    async def _tell(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write a job's outcome, as soon as the catalog can be written.
 
         Raises:
-            LeaseLost: the job is no longer ours.
+            LeaseLost: the job is another worker's by now.
         """
         while True:
-            await asyncio.sleep(self._settings.lease_s / RENEWALS_PER_LEASE)
             try:
-                await self._catalog.jobs.renew(lease, lease_s=self._settings.lease_s)
-            except LeaseLost:
-                raise
-            except FootnoteError as error:
-                log.warning("the lease could not be renewed yet", error=str(error))
+                await write()
+            except DependencyError:
+                await asyncio.sleep(POLL_S)
+            else:
+                return
+
+    async def _forget_abandoned(self) -> None:
+        await self._pipeline.forget(await self._catalog.versions.abandoned())
 
     async def _forget_quietly(self) -> None:
-        """Drop what unfinished versions have left; what fails here is done at the next start."""
+        """Drop what unfinished versions have left; what fails here is done by the next sweep."""
         try:
-            await self._pipeline.forget(await self._catalog.versions.abandoned())
+            await self._forget_abandoned()
         except FootnoteError as error:
             log.warning("unfinished versions could not be dropped yet", error=str(error))

@@ -73,6 +73,10 @@ class OpenAICompatibleEmbedder:
     def recipe(self) -> EmbeddingRecipe:
         return self._recipe
 
+    @property
+    def batch_tokens(self) -> int:
+        return self._batch_tokens * N_CONCURRENT
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return self._tokens.spans(text)
 

@@ -19,6 +19,11 @@ class Embedder(Protocol):
         """All that determines the vectors, ``max_tokens`` (special tokens not counted) among it."""
         ...
 
+    @property
+    def batch_tokens(self) -> int:
+        """How many tokens, padding included, are worth handing over at once: they keep the device busy, and more gains nothing."""
+        ...
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """Return the half-open code point range of each token of ``text``, in order, without special tokens.
 

@@ -75,6 +75,10 @@ class SentenceTransformerEmbedder:
     def recipe(self) -> EmbeddingRecipe:
         return self._recipe
 
+    @property
+    def batch_tokens(self) -> int:
+        return self._runner.budget.limit
+
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         return self._encoder.tokens.spans(text)
 

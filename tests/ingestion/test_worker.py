@@ -29,6 +29,9 @@ CALLER = Caller(owner="local", principals=frozenset({EVERYONE, "owner:local"}))
 MANY_PARAGRAPHS = "\n\n".join(f"# Section {n}\n\nParagraph {n} says that pump {n} delivers {n * 3} litres an hour." for n in range(1, 30))
 
 
+JOBS_AT_ONCE = 4
+
+
 class Faulty:
     """The real index; ``before_upsert`` may raise, or wait, before points reach it."""
 
@@ -86,7 +89,7 @@ class Ingestion:
         return await self.catalog.attachments.attach(collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER)
 
     async def start(self, *, lease_s: float = 60) -> IngestionWorker:
-        settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3, lease_s=lease_s)
+        settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3, lease_s=lease_s, jobs_at_once=JOBS_AT_ONCE)
         pipeline = Pipeline(
             catalog=self.catalog,
             blobs=self.blobs,
@@ -121,10 +124,18 @@ class Ingestion:
         return await self.index.count(), len(chunks)
 
 
+async def kill(worker: IngestionWorker) -> None:
+    """End a worker as a kill would: nothing is put back, no lease is given up, its heartbeat stays."""
+    tasks = [*worker._tasks, *worker._running]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @pytest.fixture(scope="module")
 def parsers() -> Iterator[ParserPool]:
     """One pool for all: its processes take seconds to start. Nobody waits for a turn, which would bind it to one test's loop."""
-    pool = ParserPool(IngestionSettings(n_parsers=worker_module.JOBS_AT_ONCE))
+    pool = ParserPool(IngestionSettings(n_parsers=JOBS_AT_ONCE))
     yield pool
     asyncio.run(pool.close())
 
@@ -187,7 +198,7 @@ async def test_a_failure_that_stays_ends_the_job_and_leaves_nothing(ingestion: I
                 await asyncio.sleep(0.02)
     finally:
         await worker.close()
-    assert await ingestion.catalog.versions.hidden() == frozenset()
+    assert (await ingestion.catalog.versions.view([])).hidden == frozenset()
 
 
 async def test_work_that_was_cut_off_is_done_again_exactly_once(ingestion: Ingestion) -> None:
@@ -202,9 +213,7 @@ async def test_work_that_was_cut_off_is_done_again_exactly_once(ingestion: Inges
     ingestion.index.before_upsert = stop_after_first
     first = await ingestion.start()
     await written.wait()
-    for task in first._tasks:  # as a kill would: nothing is put back, no lease is given up
-        task.cancel()
-    await asyncio.gather(*first._tasks, return_exceptions=True)
+    await kill(first)
     assert await ingestion.index.count() == 5
     ingestion.index.before_upsert = None
     done = await ingestion.run_until_final(attachment)
@@ -321,14 +330,14 @@ async def test_nothing_is_read_again_while_the_index_has_it_all(ingestion: Inges
 
 async def test_an_error_that_nobody_foresaw_does_not_end_the_queue(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "POLL_S", 0.05)
-    claim, stumbling = ingestion.catalog.jobs.claim, True
+    claim, stumbling = ingestion.catalog.jobs.claim_many, True
 
     async def stumble(**arguments: Any) -> Any:
         if stumbling:
             raise IntegrityError("INSERT", {}, Exception("violated"))
         return await claim(**arguments)
 
-    monkeypatch.setattr(ingestion.catalog.jobs, "claim", stumble)
+    monkeypatch.setattr(ingestion.catalog.jobs, "claim_many", stumble)
     attachment = await ingestion.upload("A note about pumps.", filename="note.txt")
     worker = await ingestion.start()
     try:

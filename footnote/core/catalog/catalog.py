@@ -5,9 +5,11 @@ from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.files import Files
 from footnote.core.catalog.jobs import Jobs
+from footnote.core.catalog.leases import Leases
 from footnote.core.catalog.releases import Releases
 from footnote.core.catalog.turns import Turns
 from footnote.core.catalog.versions import Versions
+from footnote.core.catalog.workers import Workers
 from footnote.core.errors import FootnoteError
 from footnote.core.types import PartHealth
 
@@ -22,6 +24,8 @@ class Catalog:
         self.attachments = Attachments(self.database)
         self.versions = Versions(self.database)
         self.jobs = Jobs(self.database)
+        self.workers = Workers(self.database)
+        self.leases = Leases(self.database)
         self.releases = Releases(self.database)
         self.turns = Turns(self.database)
 

@@ -112,7 +112,7 @@ class Jobs:
         Raises:
             LeaseLost: somebody else has the job, or it was cancelled.
         """
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             row = await require_lease(session, lease)
             row.lease_until = now() + timedelta(seconds=lease_s)
 
@@ -124,12 +124,12 @@ class Jobs:
         Raises:
             LeaseLost: as in ``renew``.
         """
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             _apply(await require_lease(session, lease), Note(state, counts or {}, seconds or {}))
 
     async def note_all(self, notes: Mapping[JobLease, Note]) -> list[JobLease]:
         """Do for many jobs in one write what ``advance`` does for one; return the leases that were lost, whose notes are dropped."""
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             rows = await _rows_of(session, notes)
             for lease, row in rows.items():
                 _apply(row, notes[lease])
@@ -137,7 +137,7 @@ class Jobs:
 
     async def renew_all(self, leases: Collection[JobLease], *, lease_s: float) -> list[JobLease]:
         """Prolong leases in one write; return those that were lost."""
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             rows = await _rows_of(session, leases)
             until = now() + timedelta(seconds=lease_s)
             for row in rows.values():
@@ -171,7 +171,7 @@ class Jobs:
         Raises:
             LeaseLost: as in ``renew``.
         """
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             row = await require_lease(session, lease)
             row.state, row.error_code, row.error_message = JobState.QUEUED, code, message
             row.not_before = now() + timedelta(seconds=delay_s)
@@ -184,7 +184,7 @@ class Jobs:
         Raises:
             LeaseLost: as in ``renew``.
         """
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             row = await require_lease(session, lease)
             row.state, row.attempt = JobState.QUEUED, row.attempt - 1
             row.not_before = now() + timedelta(seconds=delay_s)
@@ -215,9 +215,7 @@ class Jobs:
             if row is None:
                 raise NotFound(f"There is no job {job_id}.")
             if not JobState(row.state).is_final:
-                row.state, row.finished_at, row.cancel_requested = JobState.CANCELLED, now(), True
-                row.fencing_token += 1
-                await give_up_version(session, row)
+                await end_as_cancelled(session, row)
         return job_record(row)
 
     async def release_all(self, *, worker_id: str | None = None) -> None:
@@ -298,6 +296,13 @@ async def _holds_suspect(session: AsyncSession, worker_id: str) -> bool:
 async def _end_as_failed(session: AsyncSession, row: schema.Job, *, code: str, message: str) -> None:
     row.state, row.finished_at, row.error_code, row.error_message = JobState.FAILED, now(), code, message
     row.lease_owner, row.lease_until = None, None
+    await give_up_version(session, row)
+
+
+async def end_as_cancelled(session: AsyncSession, row: schema.Job) -> None:
+    """End a job that is not final, because somebody wants it to; its worker notices at its next write."""
+    row.state, row.finished_at, row.cancel_requested = JobState.CANCELLED, now(), True
+    row.fencing_token += 1
     await give_up_version(session, row)
 
 

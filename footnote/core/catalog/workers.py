@@ -32,7 +32,7 @@ class Workers:
     async def beat(self, *, worker_id: str, host: str, process_id: int, application_version: str) -> None:
         """Say that a worker lives. One whose row is not there, or not any more, has one from now on."""
         moment = now()
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             beating = update(schema.Worker).where(schema.Worker.id == worker_id).values(heartbeat_at=moment).returning(schema.Worker.id)
             if await session.scalar(beating) is None:
                 session.add(
@@ -60,7 +60,7 @@ class Workers:
 
     async def remove(self, worker_ids: Collection[str]) -> None:
         """Forget workers: one that stops, or dead ones. One that lives after all comes back with its next heartbeat."""
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             await session.execute(delete(schema.Worker).where(schema.Worker.id.in_(worker_ids)))
 
 
