@@ -21,6 +21,7 @@ from evaluation.intervals import Interval, bootstrap_mean
 from evaluation.labels import CitedSpan, LabelScores, score
 from footnote.cli.wiring import open_services
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
+from footnote.core.catalog.records import FileCounts
 from footnote.core.settings import load_settings
 from footnote.core.types import EVERYONE, Caller, Passage
 from serving.answer import AnswerFinished, Question
@@ -74,10 +75,14 @@ async def ingest(services: Services, paths: Sequence[Path]) -> None:
         )
         await services.catalog.attachments.attach(collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER)
     services.wake_ingestion()
-    while (counts := await services.catalog.collections.counts(DEFAULT_COLLECTION)).in_progress:
+    while (counts := await _counts(services)).in_progress:
         await asyncio.sleep(0.2)
     if counts.failed:
         raise SystemExit(f"{counts.failed} documents of the handbook failed")
+
+
+async def _counts(services: Services) -> FileCounts:
+    return (await services.catalog.attachments.usage([DEFAULT_COLLECTION], caller=CALLER))[DEFAULT_COLLECTION].counts
 
 
 async def _bytes_of(path: Path) -> AsyncIterator[bytes]:

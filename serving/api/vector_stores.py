@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from footnote.core.catalog.attaching import NewAttachment
 from footnote.core.catalog.records import CollectionRecord
+from footnote.core.types import Caller
 from serving.api.authentication import CallerDependency
 from serving.api.opening import services_of
 from serving.api.paging import PagingDependency
@@ -38,33 +40,34 @@ async def create_vector_store(body: CreateVectorStore, caller: CallerDependency,
         details=body.metadata,
         chunking=recipe_of(body.chunking_strategy),
         expires_after_days=None if body.expires_after is None else body.expires_after.days,
+        replaces_by_name=body.replaces_by_name,
     )
-    for file_id in body.file_ids:
-        await catalog.attachments.attach(collection_id=record.id, file_id=file_id, caller=caller)
     if body.file_ids:
+        await catalog.attachments.attach_all(record.id, [NewAttachment(file_id) for file_id in body.file_ids], caller=caller)
         services.wake_ingestion()
-    return await _shown(record, services)
+    return await _shown(record, services, caller)
 
 
 @router.get("/v1/vector_stores", summary="List vector stores")
 async def list_vector_stores(caller: CallerDependency, services: ServicesDependency, paging: PagingDependency) -> VectorStoreList:
     """Return the vector stores that the caller may read."""
     page = await services.catalog.collections.list(caller=caller, paging=paging)
-    data = [await _shown(record, services) for record in page.items]
+    usage = await services.catalog.attachments.usage([record.id for record in page.items], caller=caller)
+    data = [vector_store(record, usage[record.id]) for record in page.items]
     return VectorStoreList(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=page.has_more)
 
 
 @router.get("/v1/vector_stores/{vector_store_id}", summary="Show a vector store")
 async def retrieve_vector_store(vector_store_id: str, caller: CallerDependency, services: ServicesDependency) -> VectorStore:
     """Return a vector store; `default` names the one that always exists."""
-    return await _shown(await services.catalog.collections.get(vector_store_id, caller=caller), services)
+    return await _shown(await services.catalog.collections.get(vector_store_id, caller=caller), services, caller)
 
 
 @router.post("/v1/vector_stores/{vector_store_id}", summary="Change a vector store")
 async def update_vector_store(
     vector_store_id: str, body: UpdateVectorStore, caller: CallerDependency, services: ServicesDependency
 ) -> VectorStore:
-    """Change name, metadata or expiry; what is not given stays."""
+    """Change name, metadata, expiry or what replaces what; what is not given stays."""
     known = await services.catalog.collections.get(vector_store_id, caller=caller)
     record = await services.catalog.collections.update(
         known.id,
@@ -72,8 +75,9 @@ async def update_vector_store(
         name=body.name,
         details=body.metadata,
         expires_after_days=None if body.expires_after is None else body.expires_after.days,
+        replaces_by_name=body.replaces_by_name,
     )
-    return await _shown(record, services)
+    return await _shown(record, services, caller)
 
 
 @router.delete("/v1/vector_stores/{vector_store_id}", summary="Delete a vector store")
@@ -86,7 +90,6 @@ async def delete_vector_store(vector_store_id: str, caller: CallerDependency, se
     return VectorStoreDeleted(id=known.id)
 
 
-async def _shown(record: CollectionRecord, services: Services) -> VectorStore:
-    counts = await services.catalog.collections.counts(record.id)
-    usage_bytes = await services.catalog.collections.usage_bytes(record.id)
-    return vector_store(record, counts=counts, usage_bytes=usage_bytes)
+async def _shown(record: CollectionRecord, services: Services, caller: Caller) -> VectorStore:
+    usage = await services.catalog.attachments.usage([record.id], caller=caller)
+    return vector_store(record, usage[record.id])

@@ -8,14 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.detaching import retire_versions_of
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
-from footnote.core.catalog.records import CollectionRecord, FileCounts
-from footnote.core.catalog.states import api_state
-from footnote.core.catalog.versions import retire_versions_of
+from footnote.core.catalog.records import CollectionRecord
 from footnote.core.errors import AccessDenied, InvalidInput, NotFound
 from footnote.core.ids import new_id
-from footnote.core.types import Caller, ChunkingRecipe, JobState
+from footnote.core.types import Caller, ChunkingRecipe
 
 DEFAULT_COLLECTION = "vs_default"
 DEFAULT_COLLECTION_NAME = "default"
@@ -46,8 +45,12 @@ class Collections:
         details: Mapping[str, str] | None = None,
         chunking: ChunkingRecipe | None = None,
         expires_after_days: int | None = None,
+        replaces_by_name: bool = False,
     ) -> CollectionRecord:
-        """Create a collection that ``principals`` and its owner may read."""
+        """Create a collection that ``principals`` and its owner may read.
+
+        With ``replaces_by_name`` a file takes the place of the one of the same name that its owner attached before.
+        """
         row = _row(
             new_id("vs"),
             owner=caller.owner,
@@ -56,6 +59,7 @@ class Collections:
             details=details,
             chunking=chunking,
             expires_after_days=expires_after_days,
+            replaces_by_name=replaces_by_name,
         )
         readers = frozenset(principals) | {owner_principal(caller.owner)}
         async with self._database.write() as session:
@@ -100,6 +104,7 @@ class Collections:
         name: str | None = None,
         details: Mapping[str, str] | None = None,
         expires_after_days: int | None = None,
+        replaces_by_name: bool | None = None,
     ) -> CollectionRecord:
         """Change what is given, leave the rest.
 
@@ -116,6 +121,7 @@ class Collections:
             row.name = row.name if name is None else name
             row.details = row.details if details is None else dict(details)
             row.expires_after_days = row.expires_after_days if expires_after_days is None else expires_after_days
+            row.replaces_by_name = row.replaces_by_name if replaces_by_name is None else replaces_by_name
             return _record(row, await _principals(session, row.id))
 
     async def delete(self, collection_id: str, *, caller: Caller) -> tuple[str, ...]:
@@ -140,30 +146,6 @@ class Collections:
             await session.execute(
                 update(schema.Collection).where(schema.Collection.id.in_(list(collection_ids))).values(last_active_at=now())
             )
-
-    async def counts(self, collection_id: str) -> FileCounts:
-        """Count the attachments of a collection by state; a twin counts with the state of the attachment that stands for it."""
-        async with self._database.read() as session:
-            twin = schema.Attachment.__table__.alias("twin")
-            states = await session.execute(
-                select(schema.Job.state)
-                .select_from(schema.Attachment)
-                .outerjoin(twin, twin.c.id == schema.Attachment.twin_of_id)
-                .join(schema.Job, (schema.Job.id == schema.Attachment.job_id) | (schema.Job.id == twin.c.job_id))
-                .where(schema.Attachment.collection_id == collection_id)
-            )
-            names = [api_state(JobState(state)) for (state,) in states]
-        return FileCounts(**{name: names.count(name) for name in ("in_progress", "completed", "failed", "cancelled")})
-
-    async def usage_bytes(self, collection_id: str) -> int:
-        """Return the bytes of all files in the collection."""
-        async with self._database.read() as session:
-            sizes = await session.scalars(
-                select(schema.File.size_bytes)
-                .join(schema.Attachment, schema.Attachment.file_id == schema.File.id)
-                .where(schema.Attachment.collection_id == collection_id)
-            )
-            return sum(sizes)
 
 
 def owner_principal(owner: str) -> str:
@@ -193,6 +175,7 @@ def _row(
     details: Mapping[str, str] | None = None,
     chunking: ChunkingRecipe | None = None,
     expires_after_days: int | None = None,
+    replaces_by_name: bool = False,
 ) -> schema.Collection:
     moment = now()
     return schema.Collection(
@@ -206,6 +189,7 @@ def _row(
         created_at=moment,
         last_active_at=moment,
         expires_after_days=expires_after_days,
+        replaces_by_name=replaces_by_name,
     )
 
 
@@ -248,4 +232,5 @@ def _record(row: schema.Collection, principals: frozenset[str]) -> CollectionRec
         created_at=row.created_at,
         last_active_at=row.last_active_at,
         expires_after_days=row.expires_after_days,
+        replaces_by_name=row.replaces_by_name,
     )

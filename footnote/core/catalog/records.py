@@ -36,6 +36,7 @@ class CollectionRecord:
     created_at: datetime
     last_active_at: datetime
     expires_after_days: int | None
+    replaces_by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,25 @@ class FileCounts:
     @property
     def total(self) -> int:
         return self.in_progress + self.completed + self.failed + self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a collection, or a batch, holds for one caller: attachments by state, and the bytes of their files."""
+
+    counts: FileCounts = FileCounts()
+    n_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecord:
+    """Files that were attached by one request."""
+
+    id: str
+    collection_id: str
+    owner: str
+    created_at: datetime
+    cancelled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +95,15 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentRecord:
-    """A file in a collection, with its newest job."""
+    """A file in a collection, with its newest job.
+
+    Args:
+        live_version_id: what search sees of it, or None; it may be there while a newer version is built, and after that has failed.
+        replaces: the files whose place it takes as soon as it can be searched.
+        replaced_by: the file that takes its place then, or None.
+        source: where its bytes came from, in its owner's words, or None.
+        took_over: former attachments under whose ids points of its versions stand in the index.
+    """
 
     id: str
     collection_id: str
@@ -87,6 +115,10 @@ class AttachmentRecord:
     created_at: datetime
     job: JobRecord
     live_version_id: str | None
+    replaces: tuple[str, ...] = ()
+    replaced_by: str | None = None
+    source: str | None = None
+    took_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

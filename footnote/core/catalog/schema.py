@@ -57,7 +57,7 @@ class File(Base):
     id: Mapped[str] = _id()
     owner: Mapped[str] = mapped_column(index=True)
     blob_sha256: Mapped[str] = _reference("blobs.sha256", cascade=False)
-    filename: Mapped[str]
+    filename: Mapped[str] = mapped_column(index=True)
     purpose: Mapped[str]
     media_type: Mapped[str | None]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
@@ -139,7 +139,9 @@ class Attachment(Base):
     """A file in a collection, with attributes and principals.
 
     ``twin_of_id`` names the attachment with the same bytes, owner, principals and attributes in the same collection whose chunks stand
-    for this one too; a twin has no versions and no job of its own.
+    for this one too; a twin has no versions and no job of its own. ``replaced_by_id`` names the one that takes this one's place as soon as
+    it can be searched. ``source`` says where the bytes came from, in the client's own words: what comes from there next takes its place.
+    ``took_over`` are attachments that went and whose versions are this one's now: the points of those carry the former ids.
     """
 
     __tablename__ = "attachments"
@@ -147,14 +149,16 @@ class Attachment(Base):
     id: Mapped[str] = _id()
     collection_id: Mapped[str] = _reference("collections.id")
     file_id: Mapped[str] = _reference("files.id")
-    batch_id: Mapped[str | None] = _reference("file_batches.id", cascade=False, nullable=True)
-    replaces_id: Mapped[str | None] = mapped_column(String(64))
+    batch_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    replaced_by_id: Mapped[str | None] = mapped_column(String(64), index=True)
     twin_of_id: Mapped[str | None] = mapped_column(String(64), index=True)
     job_id: Mapped[str | None] = mapped_column(String(64))
     owner: Mapped[str]
     principals: Mapped[list[Any]]
     attributes: Mapped[Json]
     chunking: Mapped[Json | None]
+    source: Mapped[str | None] = mapped_column(index=True)
+    took_over: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.detaching import WHOLE, detach_replaced
 from footnote.core.catalog.elements import element_from_json, element_to_json
 from footnote.core.catalog.jobs import JobLease, give_up_version, require_lease
 from footnote.core.catalog.moment import now
@@ -20,9 +21,6 @@ from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChu
 CHUNKS_PER_STATEMENT = 500
 VERSIONS_PER_STATEMENT = 1_000
 """A statement takes at most 32,766 values in SQLite and 65,535 in PostgreSQL."""
-
-WHOLE = (VersionState.LIVE, VersionState.BUILT, VersionState.KEPT)
-"""The states of a version whose points are all in the index, shown or to be shown."""
 
 
 class SpaceTaken(Overloaded):
@@ -177,7 +175,8 @@ class Versions:
     async def publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
         """Make a version the live one of its attachment and complete its job, in one write.
 
-        A version of a re-indexing that its collection does not show (yet) becomes *built*, and stays hidden.
+        A version of a re-indexing that its collection does not show (yet) becomes *built*, and stays hidden. With one that is shown the
+        attachments go that its own takes the place of.
 
         Returns:
             The versions that it took the place of: their points have to leave the index.
@@ -196,12 +195,14 @@ class Versions:
                 update(schema.Version).where(schema.Version.id.in_(retired)).values(state=VersionState.RETIRED, retired_at=now())
             )
             row.n_points = n_points
-            if row.edition == await _edition_shown(session, row.attachment_id):
-                row.state, row.live_at = VersionState.LIVE, now()
-            else:
-                row.state = VersionState.BUILT
             job.state, job.finished_at = JobState.COMPLETED, now()
             job.lease_owner, job.lease_until, job.error_code, job.error_message = None, None, None, None
+            if row.edition == await _edition_shown(session, row.attachment_id):
+                row.state, row.live_at = VersionState.LIVE, now()
+                await session.flush()
+                retired += await detach_replaced(session, row.attachment_id or "")
+            else:
+                row.state = VersionState.BUILT
         return retired
 
     async def view(self, collection_ids: Iterable[str], *, preview: str | None = None) -> View:
@@ -274,6 +275,23 @@ class Versions:
                 found.update(space for space in await session.scalars(spaces) if space is not None)
         return frozenset(found)
 
+    async def spaces_of_attachment(self, attachment_id: str) -> frozenset[str]:
+        """Return the spaces that an attachment's versions lie in."""
+        query = select(schema.Version.space).where(schema.Version.attachment_id == attachment_id, schema.Version.space.is_not(None))
+        async with self._database.read() as session:
+            return frozenset(space for space in await session.scalars(query.distinct()) if space is not None)
+
+    async def astray(self) -> tuple[str, ...]:
+        """Return live versions that lie in another space than their collection, where no search looks for them."""
+        query = (
+            select(schema.Version.id)
+            .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
+            .join(schema.Collection, schema.Collection.id == schema.Attachment.collection_id)
+            .where(schema.Version.state == VersionState.LIVE, schema.Version.space != schema.Collection.space)
+        )
+        async with self._database.read() as session:
+            return tuple(await session.scalars(query))
+
     async def _points(self, *states: VersionState, space: str | None) -> dict[str, int]:
         query = select(schema.Version.id, schema.Version.n_points).where(schema.Version.state.in_(states))
         if space is not None:
@@ -339,25 +357,6 @@ class Versions:
                 .order_by(schema.Chunk.ordinal)
             )
             return tuple(_chunk(row) for row in rows)
-
-
-async def retire_versions_of(session: AsyncSession, attachment_ids: Select[str]) -> tuple[str, ...]:
-    """Retire all versions of attachments that are about to go and drop their text; return the versions.
-
-    Which files the attachments were of is noted: turns and cases go on naming them, and erasing a file has to find those.
-
-    Args:
-        session: the write that the attachments go in.
-        attachment_ids: selects them; a query, because they may be more than a statement takes values.
-    """
-    of_them = schema.Version.attachment_id.in_(attachment_ids)
-    query = select(schema.Version.id).where(of_them)
-    retired = tuple(await session.scalars(query))
-    gone = select(schema.Attachment.id, schema.Attachment.file_id).where(schema.Attachment.id.in_(attachment_ids))
-    await session.execute(insert(schema.FormerAttachment).from_select(["id", "file_id"], gone))
-    await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id.in_(query)))
-    await session.execute(update(schema.Version).where(of_them).values(state=VersionState.RETIRED, retired_at=now(), attachment_id=None))
-    return retired
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from footnote.core.catalog.records import CollectionRecord, FileCounts
+from footnote.core.catalog.records import CollectionRecord, FileCounts, Usage
 from serving.api.schemas.api_object import ApiObject, ApiRequest, Metadata, omitted, unix_seconds
 from serving.api.schemas.chunking import ChunkingStrategy
 
@@ -37,6 +37,10 @@ class CreateVectorStore(ApiRequest):
         max_length=100,
         description="footnote's own: who may read it, beside its owner. By default what the setting `default_principals` says.",
     )
+    replaces_by_name: bool = Field(
+        default=False,
+        description="footnote's own: a file takes the place of the one of the same name that its owner attached before, once it is read.",
+    )
 
 
 class UpdateVectorStore(ApiRequest):
@@ -45,10 +49,11 @@ class UpdateVectorStore(ApiRequest):
     name: Name | None = None
     expires_after: ExpiresAfter | None = None
     metadata: Metadata | None = None
+    replaces_by_name: bool | None = Field(default=None, description="footnote's own: as at creation; it holds for what is attached later.")
 
 
 class FileCountsShown(ApiObject):
-    """Files by state."""
+    """Files by state, of those that the caller may read."""
 
     in_progress: int
     completed: int
@@ -65,7 +70,7 @@ class VectorStore(ApiObject):
     created_at: int
     name: str
     description: str | None = omitted()
-    usage_bytes: int = Field(description="The size of all its files.")
+    usage_bytes: int = Field(description="The size of all its files that the caller may read.")
     file_counts: FileCountsShown
     status: Literal["expired", "in_progress", "completed"]
     last_active_at: int
@@ -73,6 +78,7 @@ class VectorStore(ApiObject):
     expires_after: ExpiresAfter | None = omitted()
     expires_at: int | None = omitted()
     principals: list[str] = Field(description="footnote's own: who may read it.")
+    replaces_by_name: bool = Field(description="footnote's own: whether a file takes the place of one of the same name.")
 
 
 class VectorStoreList(ApiObject):
@@ -93,7 +99,18 @@ class VectorStoreDeleted(ApiObject):
     deleted: bool = True
 
 
-def vector_store(record: CollectionRecord, *, counts: FileCounts, usage_bytes: int) -> VectorStore:
+def file_counts(counts: FileCounts) -> FileCountsShown:
+    """Return counts as the API shows them."""
+    return FileCountsShown(
+        in_progress=counts.in_progress,
+        completed=counts.completed,
+        failed=counts.failed,
+        cancelled=counts.cancelled,
+        total=counts.total,
+    )
+
+
+def vector_store(record: CollectionRecord, usage: Usage) -> VectorStore:
     """Return a collection as the API shows it."""
     days = record.expires_after_days
     expires_at = None if days is None else record.last_active_at + timedelta(days=days)
@@ -102,20 +119,15 @@ def vector_store(record: CollectionRecord, *, counts: FileCounts, usage_bytes: i
         created_at=unix_seconds(record.created_at),
         name=record.name,
         description=record.description,
-        usage_bytes=usage_bytes,
-        file_counts=FileCountsShown(
-            in_progress=counts.in_progress,
-            completed=counts.completed,
-            failed=counts.failed,
-            cancelled=counts.cancelled,
-            total=counts.total,
-        ),
-        status=_status(counts, expires_at=expires_at),
+        usage_bytes=usage.n_bytes,
+        file_counts=file_counts(usage.counts),
+        status=_status(usage.counts, expires_at=expires_at),
         last_active_at=unix_seconds(record.last_active_at),
         metadata=dict(record.details),
         expires_after=None if days is None else ExpiresAfter(anchor="last_active_at", days=days),
         expires_at=None if expires_at is None else unix_seconds(expires_at),
         principals=sorted(record.principals),
+        replaces_by_name=record.replaces_by_name,
     )
 
 

@@ -110,13 +110,13 @@ async def attach_differing(catalog: Catalog, sea: str, difference: str) -> None:
         await attach(catalog, await collection(catalog), await upload(catalog))
     elif difference == "owner":
         await attach(catalog, "default", await upload(catalog, BEN), BEN)
-    elif difference == "name":
-        await attach(catalog, sea, await upload(catalog, filename="other.txt"))
+    elif difference == "kind of name":
+        await attach(catalog, sea, await upload(catalog, filename="tides.csv"))
     else:
         await attach(catalog, sea, await upload(catalog), **options[difference])
 
 
-@pytest.mark.parametrize("difference", ["attributes", "readers", "cut", "collection", "owner", "name"])
+@pytest.mark.parametrize("difference", ["attributes", "readers", "cut", "collection", "owner", "kind of name"])
 async def test_what_differs_is_no_twin(catalog: Catalog, difference: str):
     sea = "default" if difference == "owner" else await collection(catalog)
     await attach(catalog, sea, await upload(catalog))
@@ -143,19 +143,51 @@ async def test_a_twin_that_failed_with_the_other_is_tried_again(catalog: Catalog
     assert (await attach(catalog, sea, twin)).job.state == JobState.QUEUED
 
 
-async def test_when_the_one_that_stands_for_others_goes_the_oldest_inherits(catalog: Catalog):
+async def test_when_the_one_that_stands_for_others_goes_the_oldest_takes_its_versions_over(catalog: Catalog):
     sea = await collection(catalog)
-    files = [await upload(catalog) for _ in range(3)]
+    files = [await upload(catalog, filename=f"tides-{number}.txt") for number in range(3)]
+    first = (await attach(catalog, sea, files[0])).id
+    for file in files[1:]:
+        await attach(catalog, sea, file)
+    version = await ingest(catalog)
+    assert await catalog.attachments.detach(sea, files[0].id, caller=ANN) == ()
+    shown = [await catalog.attachments.get(sea, file.id, caller=ANN) for file in files[1:]]
+    assert [(found.live_version_id, found.job.state) for found in shown] == [(version, JobState.COMPLETED)] * 2
+    assert (shown[0].took_over, shown[1].took_over) == ((first,), ())
+    chunk_ids = [chunk.id for chunk in await catalog.versions.chunks_of(version)]
+    found = await catalog.versions.visible_chunks(chunk_ids, view=await view(catalog))
+    assert {chunk.filename for chunk in found.values()} == {"tides-1.txt"}
+    assert await catalog.attachments.detach(sea, files[1].id, caller=ANN) == ()
+    assert (await catalog.attachments.get(sea, files[2].id, caller=ANN)).took_over == (first, shown[0].id)
+    assert await catalog.attachments.detach(sea, files[2].id, caller=ANN) == (version,)
+    assert await catalog.jobs.n_open() == 0
+
+
+async def test_the_oldest_twin_of_what_is_read_again_stays_searchable_and_is_read_itself(catalog: Catalog):
+    sea = await collection(catalog)
+    files = [await upload(catalog) for _ in range(2)]
     for file in files:
         await attach(catalog, sea, file)
     version = await ingest(catalog)
-    assert await catalog.attachments.detach(sea, files[0].id, caller=ANN) == (version,)
-    heir, other = [await catalog.attachments.get(sea, file.id, caller=ANN) for file in files[1:]]
-    assert heir.job.state == JobState.QUEUED
-    assert other.job.id == heir.job.id
-    successor = await ingest(catalog)
-    shown = [await catalog.attachments.get(sea, file.id, caller=ANN) for file in files[1:]]
-    assert [found.live_version_id for found in shown] == [successor] * 2
+    await catalog.attachments.process(sea, files[0].id, caller=ANN)
+    job, lease = await claim(catalog)
+    unfinished = await build(catalog, job, lease, text="Tides follow the moon.")
+    assert await catalog.attachments.detach(sea, files[0].id, caller=ANN) == (unfinished,)
+    heir = await catalog.attachments.get(sea, files[1].id, caller=ANN)
+    assert (heir.live_version_id, heir.job.state) == (version, JobState.QUEUED)
+    again = await ingest(catalog)
+    assert (await catalog.attachments.get(sea, files[1].id, caller=ANN)).live_version_id == again
+
+
+async def test_when_a_file_is_erased_its_twin_is_read_for_itself(catalog: Catalog):
+    sea = await collection(catalog)
+    files = [await upload(catalog) for _ in range(2)]
+    for file in files:
+        await attach(catalog, sea, file)
+    version = await ingest(catalog)
+    assert await catalog.attachments.detach_everywhere(files[0].id) == (version,)
+    heir = await catalog.attachments.get(sea, files[1].id, caller=ANN)
+    assert (heir.live_version_id, heir.job.state, heir.took_over) == (None, JobState.QUEUED, ())
 
 
 async def test_a_twin_that_goes_takes_nothing_from_the_others(catalog: Catalog):

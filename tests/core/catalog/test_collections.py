@@ -5,7 +5,7 @@ import pytest
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
 from footnote.core.catalog.paging import Paging
-from footnote.core.catalog.records import FileCounts
+from footnote.core.catalog.records import FileCounts, Usage
 from footnote.core.errors import AccessDenied, InvalidInput, NotFound
 from footnote.core.types import EVERYONE, Caller, ChunkingRecipe
 from tests.core.catalog.story import ANN, BEN, attach, caller, claim, collection, ingest, upload, view
@@ -104,7 +104,7 @@ async def test_updating_changes_what_is_given_alone(catalog: Catalog):
 
 async def test_counts_and_sizes_follow_the_attachments(catalog: Catalog):
     sea = await collection(catalog)
-    assert await catalog.collections.counts(sea) == FileCounts()
+    assert await catalog.attachments.usage([sea], caller=ANN) == {sea: Usage(FileCounts(), 0)}
     done, twin = await upload(catalog, text="a"), await upload(catalog, text="a")
     await attach(catalog, sea, done)
     await ingest(catalog, text="a")
@@ -115,10 +115,18 @@ async def test_counts_and_sizes_follow_the_attachments(catalog: Catalog):
     cancelled = await attach(catalog, sea, await upload(catalog, text="ccc"))
     await catalog.jobs.cancel(cancelled.job.id)
     await attach(catalog, sea, await upload(catalog, text="dddd"))
-    counts = await catalog.collections.counts(sea)
-    assert counts == FileCounts(in_progress=1, completed=2, failed=1, cancelled=1)
-    assert counts.total == 5
-    assert await catalog.collections.usage_bytes(sea) == 1 + 1 + 2 + 3 + 4
+    usage = (await catalog.attachments.usage([sea], caller=ANN))[sea]
+    assert usage == Usage(FileCounts(in_progress=1, completed=2, failed=1, cancelled=1), 1 + 1 + 2 + 3 + 4)
+    assert usage.counts.total == 5
+
+
+async def test_counts_and_sizes_are_of_what_the_caller_may_read(catalog: Catalog):
+    sea, lake = await collection(catalog, ANN, "divers"), await collection(catalog, ANN, "divers")
+    await attach(catalog, sea, await upload(catalog, text="for divers"))
+    await attach(catalog, sea, await upload(catalog, text="secret"), principals=["pilots"])
+    diver = caller("ben", "divers")
+    found = await catalog.attachments.usage([sea, lake], caller=diver)
+    assert found == {sea: Usage(FileCounts(in_progress=1), len("for divers")), lake: Usage()}
 
 
 async def test_using_a_collection_is_noted(catalog: Catalog):

@@ -48,6 +48,17 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("edition", sa.String(length=64), nullable=True))
 
+    with op.batch_alter_table("attachments", schema=None) as batch_op:
+        batch_op.drop_constraint("fk_attachments_batch_id", type_="foreignkey")  # a collection goes with both, in no order
+        batch_op.drop_column("replaces_id")
+        batch_op.add_column(sa.Column("replaced_by_id", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("source", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("took_over", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
+        batch_op.create_index(batch_op.f("ix_attachments_replaced_by_id"), ["replaced_by_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_attachments_source"), ["source"], unique=False)
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_files_filename"), ["filename"], unique=False)
+
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fingerprint", sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column("near_duplicate_of_id", sa.String(length=64), nullable=True))
@@ -110,6 +121,16 @@ def downgrade() -> None:
         batch_op.drop_column("redactions")
         batch_op.drop_column("near_duplicate_of_id")
         batch_op.drop_column("fingerprint")
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_files_filename"))
+    with op.batch_alter_table("attachments", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attachments_source"))
+        batch_op.drop_index(batch_op.f("ix_attachments_replaced_by_id"))
+        batch_op.drop_column("took_over")
+        batch_op.drop_column("source")
+        batch_op.drop_column("replaced_by_id")
+        batch_op.add_column(sa.Column("replaces_id", sa.String(length=64), nullable=True))
+        batch_op.create_foreign_key("fk_attachments_batch_id", "file_batches", ["batch_id"], ["id"], ondelete="RESTRICT")
     with op.batch_alter_table("collections", schema=None) as batch_op:
         batch_op.drop_column("edition")
         batch_op.drop_column("space")
