@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from footnote.core.blobs import BlobStore
@@ -34,7 +35,8 @@ class Services:
     """The parts behind the API.
 
     ``wake_ingestion`` tells the queue that a job waits; ``health`` asks every part; ``announce`` tells this machine's command line
-    the address that the server listens on.
+    the address that the server listens on; ``snapshot_index`` copies an index that is in this process into a folder of the data
+    directory, which it returns.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Services:
     wake_ingestion: Callable[[], None]
     announce: Callable[[str], None]
     health: Callable[[], Awaitable[Sequence[PartHealth]]]
+    snapshot_index: Callable[[], Awaitable[Path | None]]
 
 
 OpenServices = Callable[[Settings], AbstractAsyncContextManager[Services]]

@@ -118,6 +118,11 @@ class ApiClient:
             raise CommandFailed("The answer broke off.", hint="Ask again; the server's log says more.")
         yield FinalAnswer(footnote=footnote, citations=tuple(citations), finish_reason=finish_reason)
 
+    def snapshot_index(self) -> str | None:
+        """Have the server copy its index into a folder of its data directory; return that folder's name, or None without such an index."""
+        folder = self._call("POST", "operator/index_snapshots")["folder"]
+        return None if folder is None else str(folder)
+
     def readiness(self) -> Readiness:
         """Return each part's state; the status of the answer says the same once more and is passed over."""
         try:

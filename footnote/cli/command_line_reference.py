@@ -13,7 +13,15 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from footnote.cli.json_documents import AskDocument, DoctorDocument, DocumentsDocument, IngestDocument, SearchDocument
+from footnote.cli.json_documents import (
+    AskDocument,
+    BackupDocument,
+    DoctorDocument,
+    DocumentsDocument,
+    IngestDocument,
+    RestoreDocument,
+    SearchDocument,
+)
 from footnote.cli.main import app
 
 INTRODUCTION = """\
@@ -40,6 +48,8 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "ask": AskDocument,
     "documents": DocumentsDocument,
     "doctor": DoctorDocument,
+    "backup": BackupDocument,
+    "restore": RestoreDocument,
 }
 
 

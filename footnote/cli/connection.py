@@ -35,7 +35,7 @@ def _start(settings: Settings, stack: ExitStack) -> RunningServer:
     configure_logging(settings.telemetry)
     with suppress(DataDirectoryInUse):  # another process was faster: its server will do
         stack.enter_context(server_thread(settings, stack.enter_context(listening(settings.server))))
-    return _wait_for(settings)
+    return wait_for_server(settings)
 
 
 def _private(settings: Settings) -> Settings:
@@ -44,7 +44,7 @@ def _private(settings: Settings) -> Settings:
     return settings.model_copy(update={"server": server, "telemetry": settings.telemetry.model_copy(update={"log_level": "error"})})
 
 
-def _wait_for(settings: Settings) -> RunningServer:
+def wait_for_server(settings: Settings) -> RunningServer:
     """Return the server that owns the data directory, as soon as it says where it listens.
 
     Raises:

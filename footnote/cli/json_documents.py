@@ -123,3 +123,52 @@ class DoctorDocument(JsonDocument):
 
     ok: bool = Field(description="False where any check failed; the exit status is 1 then.")
     findings: list[Finding] = Field(description="One for each check.")
+
+
+class BackupDocument(JsonDocument):
+    """What ``footnote backup`` made."""
+
+    path: str = Field(description="The backup: its manifest.")
+    created_at: str = Field(description="Its moment (ISO 8601, UTC). What changed later is not in it.")
+    files: int = Field(description="Stored files in it, each once.")
+    rows: int = Field(description="Rows of the catalog in it.")
+    index: str = Field(description="`edge`, `qdrant`, or `none` where the index was left out.")
+    bytes: int = Field(description="What it holds.")
+    bytes_added: int = Field(description="What of that no earlier backup in the folder held.")
+    damaged: list[str] = Field(description="sha256 of stored files that are damaged or lost where footnote keeps them: not in the backup.")
+    removed: list[str] = Field(description="Older backups that were removed.")
+    seconds: float = Field(description="How long it took.")
+
+
+class CheckedBackup(JsonDocument):
+    """A backup that was read."""
+
+    path: str = Field(description="Its manifest.")
+    ok: bool = Field(description="Whether all of it is there and unchanged.")
+    complaints: list[str] = Field(description="What is wrong.")
+
+
+class BackupCheckDocument(JsonDocument):
+    """What ``footnote backup --verify`` found."""
+
+    ok: bool = Field(description="False where any backup is damaged; the exit status is 1 then.")
+    backups: list[CheckedBackup] = Field(description="Oldest first.")
+
+
+class RestoreDocument(JsonDocument):
+    """What ``footnote restore`` did."""
+
+    path: str = Field(description="The backup that was restored.")
+    created_at: str = Field(description="Its moment (ISO 8601, UTC).")
+    data_dir: str = Field(description="Where it was restored to.")
+    files: int = Field(description="Stored files.")
+    rows: int = Field(description="Rows of the catalog.")
+    points: int = Field(description="Points in the index.")
+    points_dropped: int = Field(description="Points that came into the index after the catalog was copied, and were dropped.")
+    versions_to_read_again: int = Field(
+        description="Versions of documents that the index lacks points of: the next server reads them again."
+    )
+    lost: list[str] = Field(
+        description="sha256 of stored files that the backup does not hold; those documents answer, but cannot be downloaded."
+    )
+    seconds: float = Field(description="How long it took.")

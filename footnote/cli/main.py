@@ -217,6 +217,71 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder of the backups; made where there is none.", metavar="DIR", show_default=False)],
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Make none: read all backups in DIR, or the one named, and check them.")] = False,
+    keep: Annotated[int, typer.Option(min=1, help="Backups that stay in DIR; older ones are removed.")] = 7,
+    without_index: Annotated[
+        bool, typer.Option("--without-index", help="Leave the index out: after a restore all documents are read again.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Back up catalog, files, index and adapters, while the server runs or not.
+
+    A backup is one consistent state. It adds only bytes that no earlier one in DIR has, and appears when it is whole.
+
+    For example:
+
+        footnote backup /srv/backups
+        footnote backup /srv/backups --keep 30
+        footnote backup /srv/backups --verify
+
+    See docs/backup.md. Exit status 1 says that something is damaged.
+    """
+    from footnote.cli import backup as command
+    from footnote.cli.terminal import print_json
+
+    if verify:
+        checked = command.verify(folder)
+        print_json(checked) if as_json else command.show_check(checked)
+        if not checked.ok:
+            raise typer.Exit(FAILED)
+        return
+    document = command.backup(_settings(data_dir), folder, keep=keep, without_index=without_index)
+    print_json(document) if as_json else command.show_backup(document)
+    if document.damaged:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def restore(
+    source: Annotated[
+        Path, typer.Argument(help="A folder of backups, of which the newest is taken, or a backup.", metavar="DIR", show_default=False)
+    ],
+    *,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a backup back into an empty data directory.
+
+    For example:
+
+        footnote restore /srv/backups --data-dir /srv/footnote
+        footnote restore /srv/backups/2026-11-21T09-00-00.000000Z.json --data-dir /srv/footnote
+
+    Refused: a data directory with something in it, a damaged backup, and one that a newer version has made.
+    """
+    from footnote.cli.restore import restore as run
+    from footnote.cli.restore import show_restore
+    from footnote.cli.terminal import print_json
+
+    document = run(_settings(data_dir), source)
+    print_json(document) if as_json else show_restore(document)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process with its status: 0 done, 1 failed, 2 wrong usage."""
     try:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import footnote
 from footnote.core.blobs import BlobStore, FolderBlobStore
@@ -152,6 +153,13 @@ async def _services(
     def announce(url: str) -> None:
         directory.announce(url=url, version=footnote.__version__)
 
+    async def snapshot_index() -> Path | None:
+        if settings.index.kind != "edge":
+            return None
+        from retrieval.index.edge_backup import snapshot_open  # noqa: PLC0415  # the engine that is not used is not loaded
+
+        return await snapshot_open([stores.index], data_dir=directory.path)
+
     async def health() -> Sequence[PartHealth]:
         parts = [await part.health() for part in (stores.catalog, stores.index, worker, embedder, generator)]
         return parts if judge is None else [*parts, await judge.health()]
@@ -168,6 +176,7 @@ async def _services(
         wake_ingestion=worker.wake,
         announce=announce,
         health=health,
+        snapshot_index=snapshot_index,
     )
 
 

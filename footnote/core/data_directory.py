@@ -9,6 +9,7 @@ import fcntl
 import os
 import secrets
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Generator
@@ -19,7 +20,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
-from footnote.core.errors import DataDirectoryInUse, StorageUnavailable
+from footnote.core.errors import Conflict, DataDirectoryInUse, StorageUnavailable
 
 # A command line that looks whether a server runs holds the lock for an instant; a server that starts in that instant waits it out.
 PATIENCE_S = 1.0
@@ -85,6 +86,16 @@ class DataDirectory:
     def models(self) -> Path:
         """Models that were converted for this machine."""
         return self.path / "models"
+
+    @property
+    def adapters(self) -> Path:
+        """Adapters that were trained here, each in a folder named by its content."""
+        return self.path / "adapters"
+
+    @property
+    def restoring_file(self) -> Path:
+        """There while a backup is being restored, and left where that was broken off: what lies beside it is not whole."""
+        return self.path / "restoring"
 
     @property
     def server_file(self) -> Path:
@@ -161,10 +172,33 @@ class DataDirectory:
 
     @contextmanager
     def owned(self) -> Generator[None]:
-        """Own the directory for the length of a block; errors are those of ``acquire``."""
+        """Own the directory for the length of a block.
+
+        Raises:
+            DataDirectoryInUse, StorageUnavailable: as in ``acquire``; ``StorageUnavailable`` also where a restore was broken off.
+        """
         self.acquire()
         try:
+            self._require_whole()
             yield
+        finally:
+            self.release()
+
+    @contextmanager
+    def being_filled(self) -> Generator[None]:
+        """Own an empty directory while a backup is restored into it. What a restore that was broken off has left there is removed.
+
+        Raises:
+            Conflict: something is in it.
+            DataDirectoryInUse, StorageUnavailable: as in ``acquire``.
+        """
+        self.acquire()
+        try:
+            with _storage_errors(self.path):
+                self._empty_or_refuse()
+                self.restoring_file.touch(mode=0o600)
+                yield
+                self.restoring_file.unlink()
         finally:
             self.release()
 
@@ -179,6 +213,29 @@ class DataDirectory:
         owner = self.owner()
         server = None if owner is None else _read(self.server_file, RunningServer)
         return server if server is not None and owner is not None and server.pid == owner.pid else None
+
+    def _require_whole(self) -> None:
+        if self.restoring_file.exists():
+            raise StorageUnavailable(
+                f"A backup was being restored into {self.path}, and that was broken off.",
+                hint="Run `footnote restore` again; it begins anew.",
+                param="data_dir",
+            )
+
+    def _empty_or_refuse(self) -> None:
+        broken_off = self.restoring_file.exists()
+        for entry in self.path.iterdir():
+            if entry in (self.lock_file, self.restoring_file):
+                continue
+            if broken_off:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            elif not entry.is_dir() or any(file.is_file() for file in entry.rglob("*")):
+                raise Conflict(
+                    f"The data directory {self.path} is not empty: it holds {entry.name}.",
+                    hint="Restore into an empty one, with --data-dir.",
+                    param="data_dir",
+                )
+        self.create()
 
     def _take_over(self, lock: int) -> None:
         owner = Owner(pid=os.getpid(), command=shlex.join(sys.argv), started_at=datetime.now(UTC))

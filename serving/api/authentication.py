@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 
 from footnote.core.catalog.collections import owner_principal
 from footnote.core.data_directory import find_running_server
-from footnote.core.errors import NotAuthenticated
+from footnote.core.errors import AccessDenied, NotAuthenticated
 from footnote.core.offload import offload
 from footnote.core.settings import Settings
 from footnote.core.types import EVERYONE, Caller
@@ -55,6 +55,15 @@ class Authentication:
             raise NotAuthenticated("The API key is not known.", hint=_HINT)
         return found
 
+    async def require_operator(self, secret: str | None) -> None:
+        """Let nobody pass but who can read the data directory; keys of the settings are not enough, and needed they are not.
+
+        Raises:
+            AccessDenied: the token that this server wrote there was not sent.
+        """
+        if secret is None or not _equal(secret, await offload(self._local_token)):
+            raise AccessDenied("Only the user who runs the server may ask for this.", hint="Use footnote's command line on its machine.")
+
     def _local_token(self) -> str | None:
         server = find_running_server(self._data_dir)
         return server.token.get_secret_value() if server is not None and server.pid == os.getpid() else None
@@ -78,6 +87,15 @@ async def authenticated_reader(request: Request) -> Caller:
         return await authentication_of(request).caller_with(_bearer(request) or _password(request))
     except NotAuthenticated as error:
         raise PasswordNeeded(error.message, hint="Send a key as `Authorization: Bearer KEY`, or enter it as the password.") from error
+
+
+async def operator(request: Request) -> None:
+    """Refuse everybody but who runs the server.
+
+    Raises:
+        AccessDenied: somebody else asks.
+    """
+    await authentication_of(request).require_operator(_bearer(request))
 
 
 def authentication_of(request: Request) -> Authentication:

@@ -27,6 +27,7 @@ from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
 from ingestion.worker import IngestionWorker
 from retrieval.embedder.factory import create_embedder
+from retrieval.index.edge_backup import snapshot_open
 from retrieval.index.factory import create_index
 from retrieval.search import Searcher
 from serving.answer import AnswerEvent, Question
@@ -185,6 +186,9 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
         async def health() -> list[PartHealth]:
             return [await part.health() for part in (catalog, index, embedder)]
 
+        async def snapshot_index() -> Path | None:
+            return await snapshot_open([index], data_dir=folder)
+
         yield Services(
             settings=settings,
             telemetry=telemetry,
@@ -197,6 +201,7 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
             wake_ingestion=worker.wake,
             announce=lambda _url: None,
             health=health,
+            snapshot_index=snapshot_index,
         )
 
 

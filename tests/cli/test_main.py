@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from footnote import __version__
 from footnote.cli.main import app, main
 
-COMMANDS = ("serve", "ingest", "search", "ask", "documents", "doctor")
+COMMANDS = ("serve", "ingest", "search", "ask", "documents", "doctor", "backup", "restore")
 QUICK_S = 0.5
 
 

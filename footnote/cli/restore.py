@@ -1,0 +1,213 @@
+"""``footnote restore``: brings a backup back into an empty data directory, and its index into line with its catalog."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.markup import escape
+from sqlalchemy.engine import make_url
+
+from footnote.cli.backup_making import QDRANT, blob_store, catalog_kind
+from footnote.cli.backup_steps import Begin, steps
+from footnote.cli.json_documents import RestoreDocument
+from footnote.cli.terminal import messages, output
+from footnote.core.backup import postgresql_catalog, sqlite_catalog
+from footnote.core.backup.census import Vectors, require_known_revision
+from footnote.core.backup.content import ContentStore, pieces_of
+from footnote.core.backup.folder import find_backup, storage_errors
+from footnote.core.backup.manifest import CATALOG, Manifest, Stored
+from footnote.core.data_directory import DataDirectory
+from footnote.core.errors import Conflict, UnusableBackup
+from footnote.core.settings import Settings
+
+
+def restore(settings: Settings, source: Path) -> RestoreDocument:
+    """Restore a backup, or the newest of a folder, into the stores that the settings name, which have to be empty.
+
+    Raises:
+        UnusableBackup: there is none, it is damaged, a newer footnote made it, or its stores are not those of the settings.
+        Conflict: a store is not empty.
+        FootnoteError: a store does not answer, or the disk is full. The data directory is then refused until it is restored anew.
+    """
+    started = time.monotonic()
+    folder, path = find_backup(source)
+    manifest = folder.read(path)
+    _refuse_what_does_not_fit(manifest, settings)
+    _require_everything(manifest, folder.content)
+    directory = DataDirectory(settings.data_dir)
+    with directory.being_filled(), storage_errors(directory.path), steps(messages()) as begin:
+        agreement = asyncio.run(_Restoring(settings, directory, manifest, folder.content, begin).run())
+    return RestoreDocument(
+        path=str(path),
+        created_at=manifest.created_at.isoformat(),
+        data_dir=str(directory.path),
+        files=len(manifest.blobs) - len(manifest.damaged),
+        rows=sum(manifest.catalog.rows.values()),
+        points=agreement.n_points,
+        points_dropped=agreement.n_dropped,
+        versions_to_read_again=agreement.n_to_read_again,
+        lost=list(manifest.damaged),
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+def show_restore(document: RestoreDocument) -> None:
+    """Say what is there now."""
+    console = output()
+    console.print(
+        f"{escape(document.data_dir)} is as it was on {document.created_at}: "
+        f"{document.files} files, {document.rows} rows, {document.points} points.",
+        soft_wrap=True,
+    )
+    if document.versions_to_read_again:
+        console.print(f"{document.versions_to_read_again} documents are not in the index: the next `footnote serve` reads them again.")
+    if document.lost:
+        console.print(f"[red]{len(document.lost)} files were damaged or lost already when the backup was made.[/]")
+    console.print("What was erased since then is back: erase it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How the restored index and the restored catalog agree.
+
+    Args:
+        n_points: points in the index.
+        n_dropped: points of versions that the catalog does not know, which are gone now.
+        n_to_read_again: versions that the index lacks points of.
+    """
+
+    n_points: int
+    n_dropped: int
+    n_to_read_again: int
+
+
+def agreement_of(expected: Mapping[str, int], kept: Mapping[str, int], *, n_dropped: int) -> Agreement:
+    """Compare the points that the catalog expects of each version with those that are there."""
+    lacking = [version for version, n in expected.items() if kept.get(version, 0) < n]
+    return Agreement(n_points=sum(kept.values()), n_dropped=n_dropped, n_to_read_again=len(lacking))
+
+
+class _Restoring:
+    """One restore on its way."""
+
+    def __init__(self, settings: Settings, directory: DataDirectory, manifest: Manifest, content: ContentStore, begin: Begin) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._manifest = manifest
+        self._content = content
+        self._begin = begin
+
+    async def run(self) -> Agreement:
+        """Bring everything back, and return how index and catalog agree."""
+        if catalog_kind(self._settings) == "postgresql":
+            await postgresql_catalog.require_empty(str(self._settings.catalog.url))
+        await self._restore_blobs()
+        self._restore_files()
+        collections = await self._restore_server_index()
+        vectors = await self._restore_catalog()
+        return await self._bring_into_line(vectors, collections)
+
+    async def _restore_blobs(self) -> None:
+        store = blob_store(self._directory)
+        await store.open()
+        wanted = {sha256: size for sha256, size in self._manifest.blobs.items() if sha256 not in self._manifest.damaged}
+        advance = self._begin("files", len(wanted))
+        for sha256, size in wanted.items():
+            stored = await store.put(_stream(self._content.path(sha256)), max_bytes=size)
+            if stored.sha256 != sha256:
+                await store.delete(stored.sha256)
+                raise UnusableBackup(f"The backup is damaged: {self._content.path(sha256)} was changed.", hint="Use another backup.")
+            advance()
+
+    def _restore_files(self) -> None:
+        files = _wanted_files(self._manifest, with_edge=self._settings.index.kind == "edge")
+        advance = self._begin("index", len(files))
+        for name, stored in files.items():
+            self._content.write_to(stored.sha256, self._directory.path / name)
+            advance()
+
+    async def _restore_server_index(self) -> list[str]:
+        collections = {name.removeprefix(f"{QDRANT}/"): stored for name, stored in self._manifest.files.items() if _is_in(name, QDRANT)}
+        if not collections or self._settings.index.kind != "qdrant":
+            return []
+        from retrieval.index.server_backup import qdrant_snapshots  # noqa: PLC0415  # only where a server is used
+
+        async with qdrant_snapshots(self._settings.index) as snapshots:
+            for name, stored in collections.items():
+                await snapshots.restore(name, self._content.path(stored.sha256))
+        return list(collections)
+
+    async def _restore_catalog(self) -> Vectors:
+        advance = self._begin("catalog", 1)
+        sha256 = self._manifest.files[CATALOG].sha256
+        url = self._settings.catalog.url
+        if catalog_kind(self._settings) == "postgresql":
+            await postgresql_catalog.restore_catalog(str(url), self._content.path(sha256))
+            vectors = await postgresql_catalog.vectors_of(str(url))
+        else:
+            destination = self._directory.catalog if url is None else Path(make_url(url).database or "")
+            if destination.exists():
+                raise Conflict(f"There is a catalog {destination} already.", hint="Move it away, or set catalog.url to another place.")
+            self._content.write_to(sha256, destination)
+            vectors = sqlite_catalog.vectors_of(destination)
+        advance()
+        return vectors
+
+    async def _bring_into_line(self, vectors: Vectors, collections: list[str]) -> Agreement:
+        kept: dict[str, int] = {}
+        n_dropped = 0
+        for kept_there, n_dropped_there in await self._keep_only(vectors, collections):
+            kept |= kept_there
+            n_dropped += n_dropped_there
+        return agreement_of(vectors.expected, kept, n_dropped=n_dropped)
+
+    async def _keep_only(self, vectors: Vectors, collections: list[str]) -> list[tuple[Mapping[str, int], int]]:
+        if collections:
+            from retrieval.index.server_backup import qdrant_snapshots  # noqa: PLC0415  # as above
+
+            async with qdrant_snapshots(self._settings.index) as snapshots:
+                return [await snapshots.keep_only(name, vectors.known) for name in collections]
+        if not any(_is_of_edge(name) for name in self._manifest.files) or self._settings.index.kind != "edge":
+            return []
+        from retrieval.index.edge_backup import index_folders, keep_only  # noqa: PLC0415  # loads the engine
+
+        return [keep_only(index, vectors.known) for index in index_folders(self._directory.path)]
+
+
+def _refuse_what_does_not_fit(manifest: Manifest, settings: Settings) -> None:
+    require_known_revision(manifest.catalog.revision)
+    if manifest.catalog.kind != catalog_kind(settings):
+        raise UnusableBackup(
+            f"The backup's catalog is one of {manifest.catalog.kind}, the settings name one of {catalog_kind(settings)}.",
+            hint="Set catalog.url to the same kind of database.",
+        )
+
+
+def _require_everything(manifest: Manifest, content: ContentStore) -> None:
+    """Refuse before anything is written what `--verify` would find by names and sizes."""
+    missing = [sha256 for sha256, size in manifest.contents().items() if not content.has(sha256, size)]
+    if missing:
+        raise UnusableBackup(
+            f"The backup is incomplete: {content.path(missing[0])} is missing or too short, and {len(missing) - 1} others.",
+            hint="Use another backup; `footnote backup --verify` checks them.",
+        )
+
+
+def _wanted_files(manifest: Manifest, *, with_edge: bool) -> dict[str, Stored]:
+    files = {name: stored for name, stored in manifest.files.items() if name != CATALOG and not _is_in(name, QDRANT)}
+    return files if with_edge else {name: stored for name, stored in files.items() if not _is_of_edge(name)}
+
+
+def _is_of_edge(name: str) -> bool:
+    return name != CATALOG and not _is_in(name, QDRANT) and not _is_in(name, "adapters")
+
+
+def _is_in(name: str, folder: str) -> bool:
+    return name.startswith(f"{folder}/")
+
+
+async def _stream(path: Path) -> AsyncGenerator[bytes]:
+    for piece in pieces_of(path):
+        yield piece
