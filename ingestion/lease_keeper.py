@@ -42,6 +42,11 @@ class LeaseKeeper:
         """Keep a lease no longer."""
         self._held.pop(lease, None)
 
+    @property
+    def job_ids(self) -> frozenset[str]:
+        """The jobs whose leases are kept."""
+        return frozenset(lease.job_id for lease in self._held)
+
     async def run(self) -> None:
         """Look after all that is held, for ever."""
         loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """Sweeping up after workers that are gone. Every worker could do it; which one does is settled by a lease in the catalog."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 
@@ -33,14 +33,14 @@ class Sweeper:
         self._max_attempts = max_attempts
         self._forget_abandoned = forget_abandoned
 
-    async def sweep(self) -> bool:
-        """Sweep once, if it is this worker's turn; say whether it was."""
+    async def sweep(self, *, in_hand: Collection[str] = ()) -> bool:
+        """Sweep once, if it is this worker's turn; say whether it was. The jobs that it has in hand itself stay there."""
         if not await self._catalog.leases.take(LEASE, holder=self._worker_id, ttl_s=self._lease_s):
             return False
         dead = [
             worker for worker in await self._catalog.workers.dead(silent_s=DEAD_AFTER_LEASES * self._lease_s) if worker != self._worker_id
         ]
-        n_put_back = await self._catalog.jobs.put_back_lapsed(dead_workers=dead)
+        n_put_back = await self._catalog.jobs.put_back_lapsed(dead_workers=dead, in_hand=in_hand)
         n_failed = await self._catalog.jobs.fail_worn_out(max_attempts=self._max_attempts)
         if dead:
             await self._catalog.workers.remove(dead)

@@ -135,7 +135,7 @@ class IngestionWorker:
     async def _sweep(self) -> None:
         while not self._closing:
             try:
-                await self._sweeper.sweep()
+                await self._sweeper.sweep(in_hand=self._keeper.job_ids)
             except FootnoteError as error:
                 log.warning("nothing could be swept up yet", error=str(error))
             except Exception:  # the supervisor: what is not foreseen is logged whole
@@ -167,7 +167,11 @@ class IngestionWorker:
             await self._something_changed.wait()
             return
         claimed = await self._catalog.jobs.claim_many(
-            worker_id=self.id, lease_s=self._settings.lease_s, max_attempts=self._settings.max_attempts, n=n_free
+            worker_id=self.id,
+            lease_s=self._settings.lease_s,
+            max_attempts=self._settings.max_attempts,
+            n=n_free,
+            in_hand=self._keeper.job_ids,
         )
         self._trouble = None
         for job, lease in claimed:

@@ -1,161 +1,18 @@
 """The queue with real parts: catalog, blobs, child processes, embedder and Edge index. Faults are put in at the index's door."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from footnote.core.blobs import FolderBlobStore
-from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
-from footnote.core.catalog.records import AttachmentRecord
 from footnote.core.errors import IndexUnavailable
-from footnote.core.settings import ChunkingSettings, IndexSettings, IngestionSettings
-from footnote.core.telemetry import Telemetry
-from footnote.core.types import EVERYONE, Access, Caller, Comparison, JobState
+from footnote.core.types import Access, Comparison, JobState
 from ingestion import worker as worker_module
 from ingestion.parser_pool import ParserPool
-from ingestion.pipeline import Pipeline
-from ingestion.worker import IngestionWorker
-from retrieval.embedder.port import Embedder
-from retrieval.index.factory import FOLDER, create_index
-from retrieval.index.port import Index, IndexQuery, Point
-
-CALLER = Caller(owner="local", principals=frozenset({EVERYONE, "owner:local"}))
-MANY_PARAGRAPHS = "\n\n".join(f"# Section {n}\n\nParagraph {n} says that pump {n} delivers {n * 3} litres an hour." for n in range(1, 30))
-
-
-JOBS_AT_ONCE = 4
-
-
-class Faulty:
-    """The real index; ``before_upsert`` may raise, or wait, before points reach it."""
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self.before_upsert: Callable[[int], Awaitable[None]] | None = None
-        self.n_upserts = 0
-
-    def __getattr__(self, name: str):
-        return getattr(self._index, name)
-
-    async def upsert(self, points: list[Point]) -> None:
-        self.n_upserts += 1
-        if self.before_upsert is not None:
-            await self.before_upsert(self.n_upserts)
-        await self._index.upsert(points)
-
-
-class Ingestion:
-    """Everything that a document passes through."""
-
-    def __init__(
-        self, catalog: Catalog, blobs: FolderBlobStore, index: Faulty, embedder: Embedder, parsers: ParserPool, folder: Path
-    ) -> None:
-        self.catalog = catalog
-        self.blobs = blobs
-        self.index = index
-        self._embedder = embedder
-        self._parsers = parsers
-        self._folder = folder
-
-    async def lose_the_index(self) -> None:
-        """Close it, remove its folder, and open an empty one."""
-        await self.index.close()
-        shutil.rmtree(self._folder / FOLDER)
-        index = create_index(IndexSettings(), data_dir=self._folder, recipe=self._embedder.recipe)
-        await index.open()
-        self.index = Faulty(index)
-
-    async def upload(self, text: str | bytes, *, filename: str = "pumps.md") -> AttachmentRecord:
-        content = text.encode() if isinstance(text, str) else text
-
-        async def stream() -> AsyncIterator[bytes]:
-            yield content
-
-        blob = await self.blobs.put(stream(), max_bytes=10**9)
-        file = await self.catalog.files.create(
-            owner=CALLER.owner,
-            filename=filename,
-            purpose="assistants",
-            blob_sha256=blob.sha256,
-            size_bytes=blob.size_bytes,
-            media_type=None,
-        )
-        return await self.catalog.attachments.attach(collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER)
-
-    async def start(self, *, lease_s: float = 60) -> IngestionWorker:
-        settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3, lease_s=lease_s, jobs_at_once=JOBS_AT_ONCE)
-        pipeline = Pipeline(
-            catalog=self.catalog,
-            blobs=self.blobs,
-            index=self.index,
-            embedder=self._embedder,
-            parsers=self._parsers,
-            settings=settings,
-            chunking=ChunkingSettings(),
-            telemetry=Telemetry(),
-        )
-        worker = IngestionWorker(catalog=self.catalog, index=self.index, pipeline=pipeline, settings=settings, telemetry=Telemetry())
-        await worker.start(alone=True)
-        return worker
-
-    async def run_until_final(self, attachment: AttachmentRecord) -> AttachmentRecord:
-        worker = await self.start()
-        try:
-            return await self.final(attachment)
-        finally:
-            await worker.close()
-
-    async def final(self, attachment: AttachmentRecord) -> AttachmentRecord:
-        async with asyncio.timeout(60):
-            while not (now := await self.catalog.attachments.by_id(attachment.id)).job.state.is_final:
-                await asyncio.sleep(0.02)
-        return now
-
-    async def n_points_of(self, attachment: AttachmentRecord) -> tuple[int, int]:
-        """Return the points in the index altogether, and the chunks of the live version."""
-        now = await self.catalog.attachments.by_id(attachment.id)
-        chunks = () if now.live_version_id is None else await self.catalog.versions.chunks_of(now.live_version_id)
-        return await self.index.count(), len(chunks)
-
-
-async def kill(worker: IngestionWorker) -> None:
-    """End a worker as a kill would: nothing is put back, no lease is given up, its heartbeat stays."""
-    tasks = [*worker._tasks, *worker._running]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@pytest.fixture(scope="module")
-def parsers() -> Iterator[ParserPool]:
-    """One pool for all: its processes take seconds to start. Nobody waits for a turn, which would bind it to one test's loop."""
-    pool = ParserPool(IngestionSettings(n_parsers=JOBS_AT_ONCE))
-    yield pool
-    asyncio.run(pool.close())
-
-
-@pytest.fixture
-async def ingestion(
-    catalog: Catalog,
-    embedder: Embedder,
-    parsers: ParserPool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Ingestion]:
-    monkeypatch.setattr(worker_module, "delay_s", lambda attempt: 0.01)
-    blobs = FolderBlobStore(tmp_path / "blobs")
-    await blobs.open()
-    index = create_index(IndexSettings(), data_dir=tmp_path, recipe=embedder.recipe)
-    await index.open()
-    opened = Ingestion(catalog, blobs, Faulty(index), embedder, parsers, tmp_path)
-    yield opened
-    await opened.index.close()
+from retrieval.index.port import IndexQuery
+from tests.ingestion.story import CALLER, MANY_PARAGRAPHS, Ingestion, kill
 
 
 async def test_a_document_becomes_exact_chunks_and_as_many_points(ingestion: Ingestion) -> None:
@@ -300,7 +157,7 @@ async def test_a_bad_document_fails_with_what_to_do_and_the_next_one_is_done(ing
         failed, done = await ingestion.final(bad), await ingestion.final(good)
     finally:
         await worker.close()
-    assert (failed.job.state, failed.job.error_code) == (JobState.FAILED, "invalid_file")
+    assert (failed.job.state, failed.job.error_code) == (JobState.FAILED, "damaged")
     assert failed.job.error_message
     assert failed.job.attempt == 1
     assert done.job.state is JobState.COMPLETED

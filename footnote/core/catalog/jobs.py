@@ -75,17 +75,26 @@ class Jobs:
         taken = await self.claim_many(worker_id=worker_id, lease_s=lease_s, max_attempts=max_attempts, n=1)
         return taken[0] if taken else None
 
-    async def claim_many(self, *, worker_id: str, lease_s: float, max_attempts: int, n: int) -> list[Claimed]:
+    async def claim_many(
+        self, *, worker_id: str, lease_s: float, max_attempts: int, n: int, in_hand: Collection[str] = ()
+    ) -> list[Claimed]:
         """Take up to ``n`` jobs in one write: owners in turn, of each the oldest that waits or whose worker let its lease run out.
 
         One whose attempts are used up was cut off in the last of them, or it would have ended: it is failed instead, because a document
         that brings its worker down would do so for ever. And one that was begun ``SUSPECT_ATTEMPTS`` times without coming to an end is
         not taken while this worker holds another such job: what brings a worker down takes few others with it.
+
+        Args:
+            worker_id: who takes them.
+            lease_s: how long they are its own.
+            max_attempts: tries for a document.
+            n: how many at most.
+            in_hand: jobs that this worker works on, whose leases it prolongs, be it late.
         """
         moment = now()
         taken: list[schema.Job] = []
         async with self._database.write() as session:
-            await _put_back(session, schema.Job.lease_until < moment)
+            await _put_back(session, (schema.Job.lease_until < moment) & schema.Job.id.not_in(in_hand))
             suspect_in_hand = await _holds_suspect(session, worker_id)
             owners = {standing.owner: standing for standing in await standings(session)}
             while owners and len(taken) < n:
@@ -191,13 +200,14 @@ class Jobs:
             row.lease_owner, row.lease_until = None, None
             row.fencing_token += 1
 
-    async def put_back_lapsed(self, *, dead_workers: Collection[str] = ()) -> int:
+    async def put_back_lapsed(self, *, dead_workers: Collection[str] = (), in_hand: Collection[str] = ()) -> int:
         """Queue the jobs again whose lease has run out or whose worker is dead; return how many they were.
 
-        Their attempt is used up. Who holds such a job by mistake writes nothing more for it.
+        Their attempt is used up. Who holds such a job by mistake writes nothing more for it. Jobs ``in_hand`` of the one who asks stay.
         """
+        lapsed = or_(schema.Job.lease_until < now(), schema.Job.lease_owner.in_(dead_workers))
         async with self._database.write() as session:
-            return await _put_back(session, or_(schema.Job.lease_until < now(), schema.Job.lease_owner.in_(dead_workers)))
+            return await _put_back(session, lapsed & schema.Job.id.not_in(in_hand))
 
     async def fail_worn_out(self, *, max_attempts: int) -> int:
         """End the queued jobs whose attempts are used up: they were cut off in the last of them. Return how many they were."""

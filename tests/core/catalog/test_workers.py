@@ -64,6 +64,14 @@ async def test_what_a_dead_worker_held_is_put_back_before_its_lease_ends_and_not
     assert states == [JobState.QUEUED, JobState.PARSING, JobState.QUEUED]
 
 
+async def test_a_worker_that_renews_late_does_not_take_its_jobs_from_itself(catalog: Catalog):
+    await queue(catalog, 1)
+    job, lease = await claim(catalog, lease_s=EXPIRED_S)
+    assert await catalog.jobs.put_back_lapsed(in_hand=[job.id]) == 0
+    assert await catalog.jobs.claim_many(worker_id="worker-1", lease_s=60, max_attempts=MAX_ATTEMPTS, n=1, in_hand=[job.id]) == []
+    assert await catalog.jobs.lost([lease]) == []
+
+
 async def test_a_job_without_attempts_left_is_failed_without_being_claimed(catalog: Catalog):
     (job,) = await queue(catalog, 1)
     for _ in range(MAX_ATTEMPTS):
