@@ -211,8 +211,8 @@ class Pipeline:
         """Parse and clean."""
         file = work.attachment.file
         with self._telemetry.stage("parse") as parsing:
-            path = await self._blobs.path(file.blob_sha256)
-            parsed = await self._parsers.parse(path, filename=file.filename)
+            async with self._blobs.local(file.blob_sha256) as path:
+                parsed = await self._parsers.parse(path, filename=file.filename)
         self._note(work.lease, JobState.CLEANING, counts={"pages": parsed.n_pages or 0}, seconds={"parse": parsing.seconds})
         with self._telemetry.stage("clean") as cleaning:
             document = await self._parsers.clean(parsed)

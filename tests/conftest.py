@@ -19,6 +19,7 @@ from footnote.core.types import EVERYONE
 from retrieval.embedder.factory import create_embedder
 from retrieval.embedder.port import Embedder
 from tests.databases import KINDS, POSTGRES_URL, Databases, Kind, PostgresDatabases, SqliteDatabases
+from tests.services.buckets import S3_ENDPOINT, create_bucket
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,14 @@ async def catalog(catalog_url: str) -> AsyncIterator[Catalog]:
     await opened.open(default_principals=(EVERYONE,))
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def bucket() -> str:
+    """An empty bucket in S3-compatible storage."""
+    if S3_ENDPOINT is None:
+        pytest.skip("FOOTNOTE_TEST_S3_ENDPOINT is not set: `make test-services` runs this")
+    return create_bucket()
 
 
 @pytest.fixture(scope="session")

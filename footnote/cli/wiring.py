@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import footnote
-from footnote.core.blobs import BlobStore, FolderBlobStore
+from footnote.core.blobs import BlobStore
+from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
@@ -70,7 +71,8 @@ async def _open_stores(stack: AsyncExitStack, settings: Settings, *, directory: 
     catalog = Catalog(settings.catalog.url or sqlite_url(directory.catalog))
     stack.push_async_callback(catalog.close)
     await catalog.open(default_principals=settings.default_principals)
-    blobs = FolderBlobStore(directory.blobs)
+    blobs = create_blob_store(settings.blobs, folder=directory.blobs)
+    stack.push_async_callback(blobs.close)
     await blobs.open()
     await remove_orphans(blobs, catalog.files)
     index = create_index(settings.index, data_dir=directory.path, recipe=embedder.recipe)

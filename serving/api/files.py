@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
+from footnote.core.errors import NotFound
 from serving.api.authentication import CallerDependency
 from serving.api.opening import files_of, services_of
 from serving.api.paging import FilePagingDependency
@@ -86,7 +87,8 @@ async def delete_file(file_id: str, caller: CallerDependency, services: Services
 async def retrieve_file_content(file_id: str, caller: CallerDependency, services: ServicesDependency) -> Response:
     """Return a file's bytes as they were uploaded."""
     record = await services.catalog.files.get(file_id, owner=caller.owner)
-    await services.blobs.path(record.blob_sha256)  # what is missing still gets a status of its own
+    if not await services.blobs.exists(record.blob_sha256):  # what is missing still gets a status of its own
+        raise NotFound(f"The bytes of {file_id} are not stored.", param="file_id")
     headers = {
         "content-length": str(record.size_bytes),
         "content-disposition": f"attachment; filename*=UTF-8''{quote(record.filename, safe='')}",

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from footnote.core.blobs import PIECE_BYTES, BlobStore, FolderBlobStore, StoredBlob
-from footnote.core.errors import DocumentTooLarge, NotFound, StorageUnavailable
+from footnote.core.blobs.factory import create_blob_store
+from footnote.core.errors import DocumentTooLarge, InvalidSettings, NotFound, StorageUnavailable
+from footnote.core.settings import BlobSettings
+from tests.services.buckets import S3_ENDPOINT
 
 MANY_BYTES = 10 * PIECE_BYTES
 
@@ -42,7 +46,8 @@ class BlobStoreContract:
         read = await collect(store.read(blob.sha256))
         assert b"".join(read) == content
         assert all(len(piece) <= PIECE_BYTES for piece in read)
-        assert (await store.path(blob.sha256)).read_bytes() == content
+        async with store.local(blob.sha256) as path:
+            assert path.read_bytes() == content
 
     async def test_the_same_bytes_are_kept_once_however_they_are_cut(self, store: BlobStore):
         first = await put(store, b"abcdef")
@@ -82,7 +87,8 @@ class BlobStoreContract:
         absent = "0" * 64
         assert not await store.exists(absent)
         with pytest.raises(NotFound):
-            await store.path(absent)
+            async with store.local(absent):
+                pass
         with pytest.raises(NotFound):
             await collect(store.read(absent))
 
@@ -100,6 +106,30 @@ class BlobStoreContract:
         assert {blob.sha256 for blob in blobs} == set(await collect(store.iterate()))
         assert len(set(blobs)) == 8
 
+    async def test_what_is_received_is_in_the_store_only_once_it_is_kept(self, store: BlobStore):
+        async with store.receive(pieces(b"abc"), max_bytes=MANY_BYTES) as received:
+            assert received.blob == StoredBlob(sha256=hashlib.sha256(b"abc").hexdigest(), size_bytes=3)
+            assert not await store.exists(received.blob.sha256)
+            await received.keep()
+            assert await store.exists(received.blob.sha256)
+        async with store.receive(pieces(b"not kept"), max_bytes=MANY_BYTES):
+            pass
+        assert await collect(store.iterate()) == [received.blob.sha256]
+
+    async def test_a_lent_file_outlives_the_blob_until_it_is_given_back(self, store: BlobStore):
+        blob = await put(store, b"abc")
+        async with store.local(blob.sha256) as path:
+            with path.open("rb") as file:
+                await store.delete(blob.sha256)
+                assert file.read() == b"abc"
+        assert not path.exists()
+
+    async def test_blobs_may_be_asked_for_by_their_age(self, store: BlobStore):
+        blob = await put(store, b"abc")
+        assert await collect(store.iterate(older_than_s=60)) == []
+        await asyncio.sleep(1.1)  # S3 counts seconds
+        assert await collect(store.iterate(older_than_s=1)) == [blob.sha256]
+
     async def test_opening_again_keeps_what_is_stored(self, store: BlobStore):
         blob = await put(store, b"abc")
         await store.open()
@@ -115,13 +145,23 @@ class TestFolderBlobStore(BlobStoreContract):
 
     async def test_a_blob_lies_under_its_hash(self, store: FolderBlobStore, tmp_path: Path):
         sha256 = (await put(store, b"abc")).sha256
-        assert await store.path(sha256) == tmp_path / "blobs" / sha256[:2] / sha256[2:]
+        async with store.local(sha256) as path:
+            assert path == tmp_path / "blobs" / sha256[:2] / sha256[2:]
 
     async def test_what_an_interrupted_write_left_is_removed_at_the_next_start(self, store: FolderBlobStore, tmp_path: Path):
         leftover = tmp_path / "blobs" / ".incoming" / "half"
         leftover.write_bytes(b"half")
         await store.open()
         assert not leftover.exists()
+
+    async def test_another_start_leaves_what_is_being_written(self, store: FolderBlobStore, tmp_path: Path):
+        async def starting_another() -> AsyncIterator[bytes]:
+            yield bytes(2 * PIECE_BYTES)
+            await FolderBlobStore(tmp_path / "blobs").open()
+            yield b"abc"
+
+        blob = await store.put(starting_another(), max_bytes=MANY_BYTES)
+        assert await store.exists(blob.sha256)
 
     async def test_a_write_that_is_cancelled_leaves_nothing(self, store: FolderBlobStore, tmp_path: Path):
         began = asyncio.Event()
@@ -150,6 +190,75 @@ class TestFolderBlobStore(BlobStoreContract):
             return b"".join(await collect(store.read(blob.sha256)))
 
         assert asyncio.run(round_trip()) == b"".join(content)
+
+
+class TestS3BlobStore(BlobStoreContract):
+    @pytest.fixture
+    async def settings(self, bucket: str) -> BlobSettings:
+        return blob_settings(f"s3://{bucket}/some/prefix")
+
+    @pytest.fixture
+    async def store(self, settings: BlobSettings, tmp_path: Path) -> AsyncIterator[BlobStore]:
+        store = create_blob_store(settings, folder=tmp_path / "blobs")
+        await store.open()
+        yield store
+        await store.close()
+
+    async def test_large_files_go_in_parts_and_come_back_whole(self, store: BlobStore, tmp_path: Path):
+        content = os.urandom(37 * PIECE_BYTES + 5)
+        blob = await store.put(pieces(content), max_bytes=len(content))
+        async with store.local(blob.sha256) as path:
+            assert path.read_bytes() == content
+        assert files_below(tmp_path) == []
+
+    async def test_two_prefixes_of_a_bucket_are_two_stores(self, store: BlobStore, bucket: str, tmp_path: Path):
+        blob = await put(store, b"abc")
+        async with (
+            opened(blob_settings(f"s3://{bucket}"), tmp_path / "a") as whole,
+            opened(blob_settings(f"s3://{bucket}/some/pre"), tmp_path / "b") as other,
+        ):
+            assert not await whole.exists(blob.sha256)
+            assert await collect(whole.iterate()) == await collect(other.iterate()) == []
+
+    async def test_a_listing_of_several_pages_is_complete(self, store: BlobStore, settings: BlobSettings):
+        names = [hashlib.sha256(str(n).encode()).hexdigest() for n in range(1100)]
+        files = store._files
+        for first in range(0, len(names), 50):
+            await asyncio.gather(*(files._pipe_file(store._key(name), b"x") for name in names[first : first + 50]))
+        assert sorted(await collect(store.iterate())) == sorted(names)
+
+    async def test_an_object_that_was_changed_is_not_lent(self, store: BlobStore, tmp_path: Path):
+        blob = await put(store, b"abc")
+        await store._files._pipe_file(store._key(blob.sha256), b"abd")
+        with pytest.raises(StorageUnavailable, match="other bytes"):
+            async with store.local(blob.sha256):
+                pass
+        assert files_below(tmp_path) == []
+
+    async def test_a_bucket_that_is_not_there_is_named(self, tmp_path: Path, bucket: str):
+        with pytest.raises(InvalidSettings, match="There is no bucket not-there"):
+            async with opened(blob_settings("s3://not-there"), tmp_path):
+                pass
+
+    async def test_a_store_that_cannot_be_reached_is_explained(self, tmp_path: Path):
+        settings = BlobSettings(url="s3://bucket", endpoint="http://127.0.0.1:9", key="key", secret="secret")
+        with pytest.raises(StorageUnavailable, match=r"127\.0\.0\.1:9.*blobs\.endpoint"):
+            async with opened(settings, tmp_path):
+                pass
+
+
+def blob_settings(url: str) -> BlobSettings:
+    return BlobSettings(url=url, endpoint=S3_ENDPOINT, key="key", secret="secret", region="us-east-1")
+
+
+@asynccontextmanager
+async def opened(settings: BlobSettings, folder: Path) -> AsyncIterator[BlobStore]:
+    store = create_blob_store(settings, folder=folder)
+    try:
+        await store.open()
+        yield store
+    finally:
+        await store.close()
 
 
 def files_below(folder: Path) -> list[Path]:
