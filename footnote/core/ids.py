@@ -27,6 +27,8 @@ Prefix = Literal[
     "adp",
     "aud",
     "reindex",
+    "vsfb",
+    "upload",
 ]
 
 _POINT_NAMESPACE = uuid.UUID("6f1d0c1e-5d0b-5c8e-9d53-0c7a6b1f9b2e")

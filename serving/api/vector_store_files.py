@@ -12,7 +12,6 @@ from serving.api.authentication import CallerDependency
 from serving.api.document_parts import parts_of
 from serving.api.opening import services_of
 from serving.api.paging import PagingDependency
-from serving.api.schemas.chunking import recipe_of
 from serving.api.schemas.vector_store_files import (
     AttachFile,
     ContentPart,
@@ -21,8 +20,10 @@ from serving.api.schemas.vector_store_files import (
     VectorStoreFile,
     VectorStoreFileDeleted,
     VectorStoreFileList,
+    new_attachment,
     vector_store_file,
 )
+from serving.points import follow_attributes, forget_versions
 from serving.services import Services
 
 POLL_AFTER_MS = 300
@@ -37,16 +38,15 @@ ServicesDependency = Annotated[Services, Depends(services_of)]
 async def create_vector_store_file(
     vector_store_id: str, body: AttachFile, caller: CallerDependency, services: ServicesDependency, response: Response
 ) -> VectorStoreFile:
-    """Attach a file; it is read in the background. One that is attached already stays as it is, one that failed is tried again."""
-    record = await services.catalog.attachments.attach(
-        collection_id=vector_store_id,
-        file_id=body.file_id,
-        caller=caller,
-        attributes=body.attributes,
-        chunking=recipe_of(body.chunking_strategy),
-    )
+    """Attach a file; it is read in the background. One that is attached already stays as it is, one that failed is tried again.
+
+    With `replaces` or `source`, or in a vector store that `replaces_by_name`, it is read beside what it replaces, which leaves the vector
+    store in the moment in which the new file can be searched. The replaced file itself stays.
+    """
+    attached = await services.catalog.attachments.attach_all(vector_store_id, [new_attachment(body)], caller=caller)
     services.wake_ingestion()
-    return _shown(record, response)
+    await forget_versions(attached.retired, catalog=services.catalog, index=services.index)
+    return _shown(await services.catalog.attachments.by_id(attached.attachment_ids[0]), response)
 
 
 @router.get("", summary="List the files of a vector store")
@@ -87,8 +87,38 @@ async def update_vector_store_file(
     """Replace a file's attributes in this vector store."""
     known = await _attachment(services, vector_store_id, file_id, caller)
     record = await services.catalog.attachments.set_attributes(known.collection_id, file_id, body.attributes or {}, caller=caller)
-    await services.index.update_payload(record.id, principals=record.principals, attributes=record.attributes)
     services.wake_ingestion()  # a file that shared its chunks with this one now gets its own
+    await follow_attributes(record, catalog=services.catalog, index=services.index)
+    return _shown(record, response)
+
+
+@router.post("/{file_id}/cancel", summary="Cancel the reading of a file")
+async def cancel_vector_store_file(
+    vector_store_id: str, file_id: str, caller: CallerDependency, services: ServicesDependency, response: Response
+) -> VectorStoreFile:
+    """End the reading of a file. One that could be searched before stays so, as it was."""
+    record = await services.catalog.attachments.cancel(vector_store_id, file_id, caller=caller)
+    services.wake_ingestion()  # a file that shared its chunks with this one is read for itself
+    return _shown(record, response)
+
+
+@router.post("/{file_id}/retry", summary="Try a file again")
+async def retry_vector_store_file(
+    vector_store_id: str, file_id: str, caller: CallerDependency, services: ServicesDependency, response: Response
+) -> VectorStoreFile:
+    """Read a file again that failed or was cancelled."""
+    record = await services.catalog.attachments.retry(vector_store_id, file_id, caller=caller)
+    services.wake_ingestion()
+    return _shown(record, response)
+
+
+@router.post("/{file_id}/process", summary="Read a file again")
+async def process_vector_store_file(
+    vector_store_id: str, file_id: str, caller: CallerDependency, services: ServicesDependency, response: Response
+) -> VectorStoreFile:
+    """Read a file again as the settings say now. Searches find what they found until that is done."""
+    record = await services.catalog.attachments.process(vector_store_id, file_id, caller=caller)
+    services.wake_ingestion()
     return _shown(record, response)
 
 
@@ -99,9 +129,8 @@ async def delete_vector_store_file(
     """Take a file out of the vector store; the file itself stays."""
     known = await _attachment(services, vector_store_id, file_id, caller)
     retired = await services.catalog.attachments.detach(known.collection_id, file_id, caller=caller)
-    await services.index.delete_versions(retired)
-    await services.catalog.versions.forget(retired)
-    services.wake_ingestion()  # as above
+    await forget_versions(retired, catalog=services.catalog, index=services.index)
+    services.wake_ingestion()  # a file that shared its chunks with one that was being read is read for itself
     return VectorStoreFileDeleted(id=file_id)
 
 

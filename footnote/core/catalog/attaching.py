@@ -46,7 +46,7 @@ class NewAttachment:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What attaching has come to: the attachments in the order of the request, and the versions whose points have to leave the index."""
+    """What attaching has come to: the attachments in the order of the request, each once; the versions whose points have to go."""
 
     attachment_ids: tuple[str, ...]
     retired: tuple[str, ...]
@@ -64,8 +64,9 @@ async def attach_files(
     Raises:
         NotFound: a file is not there or is somebody else's; what is to be replaced is not in the collection.
         AccessDenied: what is to be replaced was attached by somebody else.
-        InvalidInput: a file is to replace itself.
+        InvalidInput: a file is to replace itself, or is named twice with different wishes.
     """
+    wanted = _once(wanted)
     # Two requests that replace the same thing have to see each other.
     await session.execute(select(schema.Collection.id).where(schema.Collection.id == collection.id).with_for_update())
     known = await _known(session, collection, wanted, caller)
@@ -92,6 +93,14 @@ async def attach_files(
     await session.flush()
     await _begin(session, begun)
     return Attached(tuple(row.id for row in rows), await _follow(session, followed))
+
+
+def _once(wanted: Sequence[NewAttachment]) -> list[NewAttachment]:
+    by_file: dict[str, NewAttachment] = {}
+    for each in wanted:
+        if by_file.setdefault(each.file_id, each) != each:
+            raise InvalidInput(f"The file {each.file_id} is named twice, and not in the same way.", param="files")
+    return list(by_file.values())
 
 
 async def try_again(session: AsyncSession, row: schema.Attachment) -> None:

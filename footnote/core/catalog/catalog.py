@@ -1,6 +1,7 @@
 """The catalog as one object, with a shelf for each concept."""
 
 from footnote.core.catalog.attachments import Attachments
+from footnote.core.catalog.batches import Batches
 from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.files import Files
@@ -22,6 +23,7 @@ class Catalog:
         self.files = Files(self.database)
         self.collections = Collections(self.database)
         self.attachments = Attachments(self.database)
+        self.batches = Batches(self.database)
         self.versions = Versions(self.database)
         self.jobs = Jobs(self.database)
         self.workers = Workers(self.database)

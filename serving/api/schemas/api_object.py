@@ -33,9 +33,9 @@ class ApiObject(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-def omitted() -> Any:
+def omitted(*, description: str | None = None) -> Any:
     """Return the default of a field that is left out where it is None: some clients break on null (vercel/ai issue 8079)."""
-    return Field(default=None, exclude_if=_is_none)
+    return Field(default=None, exclude_if=_is_none, description=description)
 
 
 def unix_seconds(moment: datetime) -> int:

@@ -1,14 +1,15 @@
 """Files in a vector store, which footnote calls attachments."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from footnote.core.catalog.attaching import NewAttachment
 from footnote.core.catalog.records import AttachmentRecord, JobRecord
 from footnote.core.catalog.states import ApiState, api_state
 from footnote.core.errors import FILE_FAULTS
 from serving.api.schemas.api_object import ApiObject, ApiRequest, AttributePairs, omitted, unix_seconds
-from serving.api.schemas.chunking import ChunkingStrategy, ChunkingStrategyShown, strategy_shown
+from serving.api.schemas.chunking import ChunkingStrategy, ChunkingStrategyShown, recipe_of, strategy_shown
 from serving.api.schemas.vector_stores import FileId
 
 LastErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
@@ -25,6 +26,16 @@ class AttachFile(ApiRequest):
     file_id: FileId
     attributes: AttributePairs | None = None
     chunking_strategy: ChunkingStrategy | None = None
+    replaces: FileId | None = Field(
+        default=None,
+        description="footnote's own: the file in this vector store whose place it takes as soon as it has been read. Attributes and "
+        "chunking that are not given are taken over from it.",
+    )
+    source: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
+        default=None,
+        description="footnote's own: where the file comes from, in the caller's own words. It takes the place of what the caller attached "
+        "from there before.",
+    )
 
 
 class UpdateAttributes(ApiRequest):
@@ -51,7 +62,12 @@ class Progress(ApiObject):
     attempt: int
     counts: dict[str, int] = Field(description="Pages, elements, chunks and the like, as far as they are known.")
     step_seconds: dict[str, float] = Field(description="The time that each step took.")
+    searchable: bool = Field(description="Whether searches find it; also while it is read again, and after that has failed.")
+    replaces: list[str] | None = omitted(description="The files whose place it takes as soon as it has been read.")
+    replaced_by: str | None = omitted(description="The file that takes its place as soon as that has been read.")
+    source: str | None = omitted(description="Where it comes from, in its owner's words.")
     error_code: str | None = omitted()
+    created_at: int = Field(description="When the job was queued.")
     started_at: int | None = omitted()
     finished_at: int | None = omitted()
 
@@ -107,6 +123,17 @@ class FileContent(ApiObject):
     next_page: str | None = None
 
 
+def new_attachment(wanted: AttachFile) -> NewAttachment:
+    """Return what a request wants to be attached."""
+    return NewAttachment(
+        file_id=wanted.file_id,
+        attributes=wanted.attributes,
+        chunking=recipe_of(wanted.chunking_strategy),
+        replaces=wanted.replaces,
+        source=wanted.source,
+    )
+
+
 def vector_store_file(record: AttachmentRecord) -> VectorStoreFile:
     """Return an attachment as the API shows it."""
     return VectorStoreFile(
@@ -119,7 +146,7 @@ def vector_store_file(record: AttachmentRecord) -> VectorStoreFile:
         attributes=dict(record.attributes),
         chunking_strategy=strategy_shown(record.chunking),
         filename=record.file.filename,
-        footnote=_progress(record.job),
+        footnote=_progress(record),
     )
 
 
@@ -130,14 +157,20 @@ def _last_error(job: JobRecord) -> LastError | None:
     return LastError(code=code, message=job.error_message or "Reading the file failed, and no reason was noted.")
 
 
-def _progress(job: JobRecord) -> Progress:
+def _progress(record: AttachmentRecord) -> Progress:
+    job = record.job
     return Progress(
         job_id=job.id,
         state=job.state.value,
         attempt=job.attempt,
         counts=dict(job.counts),
         step_seconds={step: round(seconds, 3) for step, seconds in job.step_seconds.items()},
+        searchable=record.live_version_id is not None,
+        replaces=list(record.replaces) or None,
+        replaced_by=record.replaced_by,
+        source=record.source,
         error_code=job.error_code if api_state(job.state) == "failed" else None,
+        created_at=unix_seconds(job.created_at),
         started_at=None if job.started_at is None else unix_seconds(job.started_at),
         finished_at=None if job.finished_at is None else unix_seconds(job.finished_at),
     )

@@ -9,7 +9,7 @@ from footnote.core.catalog.paging import Paging
 from footnote.core.catalog.records import AttachmentRecord, FileRecord
 from footnote.core.errors import AccessDenied, InvalidInput, NotFound
 from footnote.core.types import ChunkingRecipe, JobState
-from tests.core.catalog.story import ANN, BEN, attach, build, caller, claim, collection, ingest, upload, view
+from tests.core.catalog.story import ANN, BEN, attach, build, claim, collection, ingest, upload, view
 
 OLD, NEW, NEWER = "High tide at six.", "High tide at seven.", "High tide at eight."
 
