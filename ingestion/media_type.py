@@ -13,14 +13,20 @@ class MediaType(StrEnum):
     DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
     XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    ODT = "application/vnd.oasis.opendocument.text"
+    ODS = "application/vnd.oasis.opendocument.spreadsheet"
+    ODP = "application/vnd.oasis.opendocument.presentation"
+    EPUB = "application/epub+zip"
+    RTF = "application/rtf"
     CSV = "text/csv"
     HTML = "text/html"
     MARKDOWN = "text/markdown"
     TEXT = "text/plain"
     MAIL = "message/rfc822"
+    OUTLOOK = "application/vnd.ms-outlook"
 
 
-SUPPORTED = "PDF, DOCX, PPTX, XLSX, CSV, HTML, Markdown, plain text and e-mail (EML)"
+SUPPORTED = "PDF, DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB, RTF, CSV, HTML, Markdown, plain text and e-mail (EML, MSG)"
 
 TEXT_KIND_BY_SUFFIX = {
     ".csv": MediaType.CSV,

@@ -7,11 +7,15 @@ from footnote.core.errors import UnreadableDocument
 from footnote.core.types import Document
 from ingestion.media_type import MediaType
 from ingestion.parsing.csv_tables import parse_csv
+from ingestion.parsing.epub import parse_epub
 from ingestion.parsing.limits import ParsingLimits, Progress, unreported
 from ingestion.parsing.mail import parse_mail
 from ingestion.parsing.markup import parse_html, parse_markdown, parse_text
 from ingestion.parsing.office import parse_docx, parse_pptx, parse_xlsx
+from ingestion.parsing.opendocument import parse_odp, parse_ods, parse_odt
+from ingestion.parsing.outlook import parse_outlook
 from ingestion.parsing.pdf import pdf_in_pieces
+from ingestion.parsing.rtf import parse_rtf
 from ingestion.pieces import PieceOrEnd, assembled, in_pieces
 from ingestion.recognition import media_type_of
 
@@ -21,11 +25,17 @@ _PARSERS: dict[MediaType, Callable[..., Document]] = {
     MediaType.DOCX: parse_docx,
     MediaType.PPTX: parse_pptx,
     MediaType.XLSX: parse_xlsx,
+    MediaType.ODT: parse_odt,
+    MediaType.ODS: parse_ods,
+    MediaType.ODP: parse_odp,
+    MediaType.EPUB: parse_epub,
+    MediaType.RTF: parse_rtf,
     MediaType.CSV: parse_csv,
     MediaType.HTML: parse_html,
     MediaType.MARKDOWN: parse_markdown,
     MediaType.TEXT: parse_text,
     MediaType.MAIL: parse_mail,
+    MediaType.OUTLOOK: parse_outlook,
 }
 
 

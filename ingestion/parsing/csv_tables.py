@@ -10,10 +10,11 @@ from collections import Counter
 from pathlib import Path
 
 from footnote.core.errors import UnreadableDocument
-from footnote.core.types import Document, ElementKind
+from footnote.core.types import Document
 from ingestion.decoding import decoded
-from ingestion.elements import DocumentBuilder, table_row
+from ingestion.elements import DocumentBuilder
 from ingestion.media_type import MediaType
+from ingestion.parsing.grids import add_table
 from ingestion.parsing.limits import ParsingLimits
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -26,17 +27,20 @@ def parse_csv(path: Path, *, limits: ParsingLimits) -> Document:
     Raises:
         UnreadableDocument: a cell is larger than a cell can be, which a missing quotation mark causes.
     """
-    text = decoded(path.read_bytes())
+    builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
+    add_csv(builder, decoded(path.read_bytes()))
+    return builder.build(media_type=MediaType.CSV)
+
+
+def add_csv(builder: DocumentBuilder, text: str) -> None:
+    """Append the table that a text in CSV holds; errors are those of ``parse_csv``."""
     try:
-        rows = [table_row(row) for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))]
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
     except csv.Error as error:
         raise UnreadableDocument(
-            f"The CSV file cannot be read: {error}.", hint="Look for a quotation mark that is never closed."
+            f"The CSV file cannot be read: {error}.", hint="Look for a quotation mark that is never closed.", code="damaged"
         ) from error
-    lines = [row for row in rows if row]
-    builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
-    builder.add(ElementKind.TABLE, "\n".join(lines), n_header_rows=1 if len(lines) >= 2 else 0)
-    return builder.build(media_type=MediaType.CSV)
+    add_table(builder, rows)
 
 
 def _delimiter(text: str) -> str:

@@ -13,11 +13,22 @@ ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _MAX_TYPE_BYTES = 100
 _MAX_NAMES = 5
 
+_EPUB_CONTAINER = "META-INF/container.xml"
 _TYPE_BY_MAIN_PART = (
     ("word/document", MediaType.DOCX),
     ("ppt/presentation", MediaType.PPTX),
     ("xl/workbook.xml", MediaType.XLSX),
 )
+_TYPE_BY_DECLARATION = {
+    "application/vnd.oasis.opendocument.text": MediaType.ODT,
+    "application/vnd.oasis.opendocument.text-template": MediaType.ODT,
+    "application/vnd.oasis.opendocument.text-master": MediaType.ODT,
+    "application/vnd.oasis.opendocument.spreadsheet": MediaType.ODS,
+    "application/vnd.oasis.opendocument.spreadsheet-template": MediaType.ODS,
+    "application/vnd.oasis.opendocument.presentation": MediaType.ODP,
+    "application/vnd.oasis.opendocument.presentation-template": MediaType.ODP,
+    "application/epub+zip": MediaType.EPUB,
+}
 _NOT_READ_BY_PART = (
     ("xl/workbook.bin", "a binary Excel workbook (.xlsb)", "Save it as .xlsx."),
     ("visio/document.xml", "a Visio drawing (.vsdx)", "Save it as PDF."),
@@ -46,6 +57,10 @@ def type_of_archive(path: Path) -> MediaType:
     for main_part, media_type in _TYPE_BY_MAIN_PART:
         if any(name.startswith(main_part) for name in names):
             return media_type
+    if declared in _TYPE_BY_DECLARATION:
+        return _TYPE_BY_DECLARATION[declared]
+    if _EPUB_CONTAINER in names:
+        return MediaType.EPUB
     if declared:
         raise unsupported(f"a file of type {declared}")
     for part, looks_like, hint in _NOT_READ_BY_PART:

@@ -9,13 +9,13 @@ COMPOUND_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _PASSWORD_HINT = "Save a copy without the password and upload that."  # noqa: S105 - what to do about one
 
+_MESSAGE_STREAM = "__properties_version1.0"
 _NOT_READ_BY_STREAM = (
     ("WordDocument", "an old Word document (.doc)", "Save it as DOCX or PDF."),
     ("Workbook", "an old Excel workbook (.xls)", "Save it as XLSX."),
     ("Book", "an old Excel workbook (.xls)", "Save it as XLSX."),
     ("PowerPoint Document", "an old PowerPoint presentation (.ppt)", "Save it as PPTX or PDF."),
     ("VisioDocument", "a Visio drawing (.vsd)", "Save it as PDF."),
-    ("__properties_version1.0", "an Outlook message (.msg)", "Save it as .eml."),
 )
 
 
@@ -32,6 +32,8 @@ def type_of_compound_file(path: Path) -> MediaType:
         with olefile.OleFileIO(str(path)) as container:  # pyright: ignore[reportUnknownVariableType]
             if container.exists("EncryptedPackage"):
                 raise UnreadableDocument("The file is protected by a password.", hint=_PASSWORD_HINT, code="password")
+            if container.exists(_MESSAGE_STREAM):
+                return MediaType.OUTLOOK
             for stream, looks_like, hint in _NOT_READ_BY_STREAM:
                 if container.exists(stream):
                     raise unsupported(looks_like, hint=hint)

@@ -20,8 +20,8 @@ _MAIL_HEADER = re.compile(
     rb"^(return-path|received|from|to|subject|date|message-id|mime-version|delivered-to|content-type):[ \t]*\S",
     re.IGNORECASE | re.MULTILINE,
 )
+_RTF_START = re.compile(rb"\s*\{\\rtf")
 _NOT_READ = (
-    (re.compile(rb"\s*\{\\rtf"), "Rich Text (RTF)", None),
     (re.compile(rb"%!PS"), "PostScript", "Save it as PDF."),
     (re.compile(_BEFORE_ROOT + rb"(?:<!doctype\s+svg[^>]*>\s*)?<svg\b", re.IGNORECASE | re.DOTALL), "an SVG drawing", "Save it as PDF."),
     (re.compile(rb"\s*<\?xml\b"), "XML", "Save it as HTML or text."),
@@ -58,6 +58,8 @@ def kind_of_text(text: bytes, *, suffix: str) -> MediaType:
     """
     if _HTML_START.match(text):
         return MediaType.HTML
+    if _RTF_START.match(text):
+        return MediaType.RTF
     for pattern, looks_like, hint in _NOT_READ:
         if pattern.match(text):
             raise unsupported(looks_like, hint=hint)

@@ -1,7 +1,6 @@
 """Small files made for the tests by the libraries that people's programs are like."""
 
 import io
-import struct
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -100,26 +99,6 @@ def mail(*, html: str | None = None, attachment: bool = False) -> bytes:
     if attachment:
         message.add_attachment(b"%PDF-1.4", maintype="application", subtype="pdf", filename="a.pdf")
     return message.as_bytes()
-
-
-def compound_file(streams: list[str]) -> bytes:
-    """An OLE compound file of version 3: header, one sector of FAT, then the directory with empty streams in a row."""
-    free, end, fat_sector = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
-
-    def entry(name: str, kind: int, *, child: int = free, right: int = free) -> bytes:
-        encoded = name.encode("utf-16-le") + b"\0\0"
-        links = struct.pack("<HBBIII", len(encoded), kind, 1, free, right, child)
-        return encoded.ljust(64, b"\0") + links + bytes(36) + struct.pack("<IQ", end, 0)
-
-    entries = [entry("Root Entry", 5, child=1 if streams else free)]
-    entries += [entry(name, 2, right=place + 1 if place < len(streams) else free) for place, name in enumerate(streams, start=1)]
-    entries += [bytes(128)] * (-len(entries) % 4)
-    n_directory = len(entries) // 4
-    chain = [place + 1 for place in range(1, n_directory)] + [end]
-    fat = [fat_sector, *chain, *[free] * (127 - len(chain))]
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
-    header += struct.pack("<IIIIIIIIII", 0, 1, 1, 0, 4096, end, 0, end, 0, 0) + struct.pack("<108I", *[free] * 108)
-    return header + struct.pack("<128I", *fat) + b"".join(entries)
 
 
 def picture() -> io.BytesIO:

@@ -6,7 +6,6 @@ from footnote.core.errors import UnreadableDocument
 from footnote.core.types import Document, ElementKind
 from ingestion.parsing import ParsingLimits, parse
 from ingestion.parsing.html_tables import read_table
-from tests.ingestion.files import mail
 
 PAGE = """<!DOCTYPE html><html><head><title>x</title><style>p{}</style></head><body>
 <nav><ul><li><a href="/">Start</a></li></ul></nav>
@@ -90,22 +89,6 @@ def test_csv_keeps_what_the_cells_say(tmp_path: Path):
 def test_csv_with_an_open_quotation_mark(tmp_path: Path):
     with pytest.raises(UnreadableDocument, match="quotation mark"):
         read(tmp_path, 'a,b\n"' + "x" * 200_000, "a.csv")
-
-
-def test_mail(tmp_path: Path):
-    document = read(tmp_path, mail(attachment=True), "a.eml")
-    assert document.title == "Grüße aus Lenzow"
-    assert pieces(document)[:3] == [
-        ("title", 1, "Grüße aus Lenzow"),
-        ("text", None, "From: Ada <ada@example.com>\nTo: Ben <ben@example.com>\nDate: Mon, 03 Mar 2025 10:00:00 +0000"),
-        ("text", None, "The pump arrived on Monday and it works as it should."),
-    ]
-    assert document.notes == ("Attachments are not read: 1.",)
-
-
-def test_mail_prefers_its_web_page_whose_headings_stand_below_the_subject(tmp_path: Path):
-    html = "<h1>News</h1><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
-    assert pieces(read(tmp_path, mail(html=html), "a.eml"))[2:] == [("title", 2, "News"), ("table", None, "a | b\n1 | 2")]
 
 
 @pytest.mark.parametrize(("content", "name"), [("\n \n", "a.txt"), ("<html><body></body></html>", "a.html"), ("---\na: 1\n---\n", "a.md")])
