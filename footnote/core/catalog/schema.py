@@ -203,8 +203,9 @@ class Version(Base):
     """
 
     __tablename__ = "versions"
+    __table_args__ = (Index("ix_versions_attachment_id_state", "attachment_id", "state"),)
     id: Mapped[str] = _id()
-    attachment_id: Mapped[str | None] = mapped_column(String(64), ForeignKey("attachments.id", ondelete="SET NULL"), index=True)
+    attachment_id: Mapped[str | None] = mapped_column(String(64), ForeignKey("attachments.id", ondelete="SET NULL"))
     document_id: Mapped[str | None] = mapped_column(String(64), ForeignKey("documents.id", ondelete="SET NULL"), index=True)
     content_sha256: Mapped[str] = mapped_column(String(64), index=True)
     recipe: Mapped[Json]

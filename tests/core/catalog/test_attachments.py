@@ -1,11 +1,13 @@
 """Attachments: queued in one write, shared with their twins, and gone with everything that was made of them."""
 
 import pytest
+from sqlalchemy import event
 
+from footnote.core.catalog import schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.paging import Paging
 from footnote.core.errors import AccessDenied, NotFound
-from footnote.core.types import ChunkingRecipe, JobState
+from footnote.core.types import Caller, ChunkingRecipe, JobState
 from tests.core.catalog.story import ANN, BEN, attach, build, caller, claim, collection, ingest, unhidden, upload, view
 
 
@@ -262,3 +264,36 @@ async def test_pages_of_attachments_by_state(catalog: Catalog):
     assert [item.file.id for item in done.items] == [files[1].id, files[0].id]
     before = await catalog.attachments.list(sea, caller=ANN, paging=Paging(order="asc", before=files[1].id))
     assert [item.file.id for item in before.items] == [files[0].id]
+
+
+async def test_a_long_page_takes_as_many_statements_as_a_short_one(catalog: Catalog):
+    sea = await collection(catalog, ANN, "divers")
+    for number in range(12):
+        await attach(catalog, sea, await upload(catalog, text=str(number // 2)), principals=["pilots"] if number % 3 == 0 else None)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(catalog.database._engine.sync_engine, "before_cursor_execute", note)
+    diver, n_statements = caller("ben", "divers"), set[int]()
+    for limit in (1, 3, 20):
+        statements.clear()
+        page = await catalog.attachments.list(sea, caller=diver, paging=Paging(limit=limit))
+        assert (len(page.items), page.has_more) == (min(limit, 8), limit < 8)
+        n_statements.add(len(statements))
+    assert len(n_statements) == 1
+    assert n_statements.pop() < 8
+
+
+async def test_an_attachment_without_readers_is_nobodys(catalog: Catalog):
+    sea, file = await collection(catalog, ANN, "divers"), await upload(catalog)
+    attachment = await attach(catalog, sea, file)
+    async with catalog.database.write() as session:
+        (await session.get_one(schema.Attachment, attachment.id)).principals = []
+    for reader in (ANN, caller("ben", "divers"), Caller(owner="x", principals=frozenset())):
+        with pytest.raises(NotFound):
+            await catalog.attachments.get(sea, file.id, caller=reader)
+        if reader.principals:
+            assert (await catalog.attachments.list(sea, caller=reader, paging=Paging())).items == ()
+        assert (await catalog.attachments.usage([sea], caller=reader))[sea].counts.total == 0

@@ -94,11 +94,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("edition", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_versions_space"), ["space"], unique=False)
         batch_op.create_index(batch_op.f("ix_versions_edition"), ["edition"], unique=False)
+        batch_op.create_index("ix_versions_attachment_id_state", ["attachment_id", "state"], unique=False)
+        batch_op.drop_index(batch_op.f("ix_versions_attachment_id"))
     _name_spaces()
 
 
 def downgrade() -> None:
     with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_versions_attachment_id"), ["attachment_id"], unique=False)
+        batch_op.drop_index("ix_versions_attachment_id_state")
         batch_op.drop_index(batch_op.f("ix_versions_edition"))
         batch_op.drop_index(batch_op.f("ix_versions_space"))
         batch_op.drop_column("edition")
