@@ -86,6 +86,35 @@ def serve(
 
 
 @app.command()
+def worker(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only say whether a worker on this machine lives; for health checks.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Read documents apart from the server, until Ctrl-C or SIGTERM.
+
+    Any number of workers, on any machines, share one queue. What one holds goes back to the queue when it stops, and to another worker
+    when it dies. All of them and the server need the same stores: a catalog on PostgreSQL, a Qdrant server, and blobs that all can read.
+    With the embedded default there is no need for one: `footnote serve` reads documents itself.
+
+    For example:
+
+        export FOOTNOTE_CATALOG__URL=postgresql+asyncpg://footnote@db/footnote
+        export FOOTNOTE_INDEX__KIND=qdrant FOOTNOTE_INDEX__URL=http://qdrant:6333
+        export FOOTNOTE_BLOBS__URL=s3://documents/blobs
+        footnote worker
+        footnote worker --check
+
+    Exit status 1 of `--check` says that no worker of this machine has been heard of lately.
+    """
+    from footnote.cli.worker import check as run_check
+    from footnote.cli.worker import worker as run
+
+    settings = _settings(data_dir)
+    run_check(settings) if check else run(settings)
+
+
+@app.command()
 def ingest(
     paths: Annotated[list[str], typer.Argument(help="Files, folders (with all that is in them) and globs.", metavar="PATH...")],
     *,

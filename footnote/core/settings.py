@@ -235,6 +235,11 @@ class IngestionSettings(Section):
         default=("eng",), min_length=1, description="Languages of scanned text, as tesseract names them: `eng`, `deu`, `chi_sim` …"
     )
     n_parsers: PositiveInt = Field(default=1, description="Documents parsed at the same time.")
+    in_server: Literal["auto", "yes", "no"] = Field(
+        default="auto",
+        description="Whether `footnote serve` reads documents too, or leaves that to `footnote worker`. `auto`: where catalog or index are "
+        "embedded, which belong to one process.",
+    )
     jobs_at_once: int | None = Field(
         default=None,
         gt=0,
@@ -295,6 +300,9 @@ class Settings(BaseSettings):
             if needs:
                 missing = f"{name}.url" if name == "index" else f"{name}.base_url and {name}.model"
                 raise ValueError(f"{name}.kind is `{section.kind}`, which needs {missing}")
+        alone = belongs_to_one_process(self)
+        if self.ingestion.in_server == "no" and alone:
+            raise ValueError(f"ingestion.in_server is `no`, but nobody else could read documents: {alone[0]}")
         if not self.server.keys and not _is_loopback(self.server.host):
             raise ValueError(f"server.host is `{self.server.host}`, which other machines may reach: that needs at least one of server.keys")
         return self
@@ -360,6 +368,22 @@ def passage_budget_tokens(settings: "Settings") -> int:
     is_bundled = generator.kind == "local" and generator.model is None
     coped_with = generator.passage_tokens or (BUNDLED_PASSAGE_TOKENS if is_bundled else budget)
     return min(budget, coped_with)
+
+
+def belongs_to_one_process(settings: Settings) -> list[str]:
+    """Return what keeps a second process from ingesting beside the server, with what to set; nothing where all stores can be shared."""
+    reasons: list[str] = []
+    if (settings.catalog.url or "sqlite").startswith("sqlite"):
+        reasons.append("the catalog is SQLite in the data directory (set catalog.url to `postgresql+asyncpg://…`)")
+    if settings.index.kind == "edge":
+        reasons.append("the index is Qdrant Edge in the data directory (set index.kind to `qdrant`, and index.url)")
+    return reasons
+
+
+def runs_queue_in_server(settings: Settings) -> bool:
+    """Whether the server reads documents itself."""
+    wanted = settings.ingestion.in_server
+    return wanted == "yes" or (wanted == "auto" and bool(belongs_to_one_process(settings)))
 
 
 def jobs_at_once(settings: IngestionSettings) -> int:
