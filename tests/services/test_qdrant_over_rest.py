@@ -1,7 +1,6 @@
 """The contract over HTTP, by a client and a server that are two processes: requests and answers survive being JSON."""
 
 import dataclasses
-import socket
 import uuid
 from collections.abc import Iterator
 
@@ -10,15 +9,10 @@ from qdrant_client import AsyncQdrantClient
 
 from retrieval.index.port import Index
 from retrieval.index.server import QdrantIndex
+from tests.ports import free_port
 from tests.retrieval.index.contract import IndexContract
 from tests.retrieval.index.points import RECIPE
 from tests.services.qdrant_stand_in import stand_in_process
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -63,15 +63,19 @@ def settle(data_dir: Path, documents: Sequence[MixedDocument]) -> None:
     """Start a server, feed it, wait until every job has ended, and stop it."""
     with ServerProcess(data_dir, **PATIENCE) as server:
         feed(server.url, documents)
-        until = time.monotonic() + SETTLED_S
-        while n_in_progress(server.url):
-            assert time.monotonic() < until, "documents are stuck"
-            time.sleep(0.2)
+        wait_until_all_have_ended(server.url)
         assert server.end(signal.SIGTERM) == 0, server.log()
         assert "Traceback" not in server.log(), server.log()
 
 
-def n_in_progress(url: str) -> int:
+def wait_until_all_have_ended(url: str) -> None:
+    until = time.monotonic() + SETTLED_S
+    while _n_in_progress(url):
+        assert time.monotonic() < until, "documents are stuck"
+        time.sleep(0.2)
+
+
+def _n_in_progress(url: str) -> int:
     found = httpx.get(f"{url}/v1/vector_stores/{COLLECTION}", trust_env=False, timeout=60).raise_for_status().json()
     return found["file_counts"]["in_progress"]
 
@@ -85,17 +89,22 @@ def audited(data_dir: Path, documents: Sequence[MixedDocument]) -> list[Outcome]
     return asyncio.run(_audited(data_dir, [document.name for document in documents]))
 
 
+def undisturbed(data_dir: Path, documents: Sequence[MixedDocument]) -> list[Outcome]:
+    """Ingest without killing anything, and return how each document ended: as it should."""
+    settle(data_dir, documents)
+    ended = audited(data_dir, documents)
+    readable = {document.name: document.readable for document in documents}
+    assert all((each.state == "completed") == readable[each.filename] for each in ended), ended
+    return ended
+
+
 def soak(folder: Path, documents: Sequence[MixedDocument], *, n_kills: int, chance: random.Random, say: Callable[[str], None]) -> None:
     """Kill ``n_kills`` times, in rounds with a fresh data directory each, and compare each round's end with that of an undisturbed run.
 
     Raises:
         AssertionError: a document was lost, doubled or stuck, or something is left over.
     """
-    undisturbed = folder / "undisturbed"
-    settle(undisturbed / "data", documents)
-    expected = audited(undisturbed / "data", documents)
-    by_name = {document.name: document for document in documents}
-    assert all((each.state == "completed") == by_name[each.filename].readable for each in expected), expected
+    expected = undisturbed(folder / "undisturbed" / "data", documents)
     say(f"undisturbed: {len(expected)} documents, {sum(each.n_points for each in expected)} points")
     n_done, n_round = 0, 0
     while n_done < n_kills:
