@@ -73,8 +73,8 @@ class BlobSettings(Section):
     url: str | None = Field(
         default=None,
         pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/|$)",
-        description="Bucket and prefix in S3-compatible storage (`s3://bucket/prefix`), shared by all processes; by default a folder in the "
-        "data directory.",
+        description="Bucket and prefix in S3-compatible storage (`s3://bucket/prefix`), for all processes; by default a folder in the data "
+        "directory.",
     )
     endpoint: str | None = Field(default=None, description="Address of the storage, where it is not AWS: `https://minio:9000`.")
     region: str | None = Field(default=None, description="The bucket's region, where the storage has such.")
@@ -92,6 +92,7 @@ class IndexSettings(Section):
         default="edge", description="`edge`: Qdrant's engine in this process, in the data directory. `qdrant`: a Qdrant server."
     )
     url: str | None = Field(default=None, description="Address of the Qdrant server, such as `http://qdrant:6333`.")
+    grpc: bool = Field(default=True, description="Speak gRPC, which is quicker; otherwise HTTP, for proxies that know nothing else.")
     grpc_port: int = Field(default=6334, description="Its gRPC port.")
     api_key: SecretStr | None = Field(default=None, description="Its key.")
     timeout_s: PositiveFloat = Field(default=10.0, description="How long one call may take.")
