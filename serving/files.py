@@ -1,6 +1,5 @@
-"""Storing and erasing files: bytes, record, and everything that was made of them, in the order that leaves nothing half done."""
+"""Storing files: bytes and record, in the order that leaves nothing half done."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -8,9 +7,11 @@ from datetime import datetime
 
 from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.erasures import Receipt
 from footnote.core.catalog.records import FileRecord
+from footnote.core.errors import StorageUnavailable
 from footnote.core.types import Caller
-from retrieval.index.port import Index
+from serving.erasing import Eraser
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,12 @@ class UploadRecord:
 
 
 class FileStore:
-    """Files with their bytes. One per process: equal bytes are shared, and a lock keeps one file's end from another's beginning."""
+    """Files with their bytes. Equal bytes are shared, and the eraser's lock keeps one file's end from another's beginning."""
 
-    def __init__(self, *, catalog: Catalog, blobs: BlobStore, index: Index) -> None:
+    def __init__(self, *, catalog: Catalog, blobs: BlobStore, eraser: Eraser) -> None:
         self._catalog = catalog
         self._blobs = blobs
-        self._index = index
-        self._sharing = asyncio.Lock()
+        self._eraser = eraser
 
     async def store(
         self, content: AsyncIterator[bytes], *, caller: Caller, max_bytes: int, describe: Callable[[], UploadRecord]
@@ -51,7 +51,7 @@ class FileStore:
             blob = await self._blobs.put(held, max_bytes=max_bytes)
             try:
                 record = describe()
-                return await self._catalog.files.create(
+                file = await self._catalog.files.create(
                     owner=caller.owner,
                     filename=record.filename,
                     purpose=record.purpose,
@@ -63,24 +63,21 @@ class FileStore:
             finally:
                 if not await self._catalog.files.known_blobs([blob.sha256]):
                     await self._blobs.delete(blob.sha256)
+        await self._require_bytes(file, caller=caller)
+        return file
 
-    async def erase(self, file_id: str, *, caller: Caller) -> None:
-        """Erase a file from all collections, the index, the catalog and, where nobody else has the same bytes, the blob store.
+    async def erase(self, file_id: str, *, caller: Caller) -> Receipt:
+        """Erase a file, as ``serving.erasing.Eraser.erase`` does."""
+        return await self._eraser.erase(file_id, caller=caller)
 
-        When something does not answer in the middle, the file is still there and can be erased again.
+    async def _require_bytes(self, file: FileRecord, *, caller: Caller) -> None:
+        """Withdraw a file whose bytes another process removed, with the last file that had them, before this one was recorded.
 
-        Raises:
-            NotFound: there is none, or it is somebody else's.
+        From the record on nobody does that; so this is asked after it.
         """
-        await self._catalog.files.get(file_id, owner=caller.owner)
-        retired = await self._catalog.attachments.detach_everywhere(file_id)
-        await self._index.delete_versions(retired)
-        await self._catalog.versions.forget(retired)
-        async with self._sharing:
-            record = await self._catalog.files.delete(file_id, owner=caller.owner)
-            if await self._catalog.files.forget_unshared_blob(record.blob_sha256):
-                await self._blobs.delete(record.blob_sha256)
-        await self._catalog.database.checkpoint()  # the write-ahead log still holds the text that is gone from the database
+        if not await self._blobs.exists(file.blob_sha256):
+            await self._eraser.erase(file.id, caller=caller)
+            raise StorageUnavailable("The same bytes were erased at this moment.", hint="Upload the file again.")
 
     async def _then_held(self, content: AsyncIterator[bytes], stack: AsyncExitStack) -> AsyncGenerator[bytes]:
         """Pass the bytes on and, after the last one, keep blobs from being deleted until ``stack`` closes.
@@ -90,4 +87,4 @@ class FileStore:
         """
         async for piece in content:
             yield piece
-        await stack.enter_async_context(self._sharing)
+        await stack.enter_async_context(self._eraser.sharing)

@@ -14,6 +14,7 @@ from footnote.core.types import PartHealth, Release
 from retrieval.index.port import Index
 from retrieval.search import Searcher
 from serving.answer import AnswerEvent, Question
+from serving.erasing import Eraser
 
 
 class Answers(Protocol):
@@ -43,6 +44,7 @@ class Services:
     telemetry: Telemetry
     catalog: Catalog
     blobs: BlobStore
+    eraser: Eraser
     index: Index
     searcher: Searcher
     answers: Answers

@@ -1,5 +1,6 @@
 """Wiring: the one place where settings become objects. Clients are built once here and passed down."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from retrieval.index.port import Index
 from retrieval.passages import PassageFinder
 from retrieval.search import Searcher
 from serving.answering import Answerer
+from serving.erasing import Eraser
 from serving.generator.factory import create_generator
 from serving.generator.port import Generator
 from serving.judge.local import LocalJudge
@@ -60,10 +62,18 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         stack.push_async_callback(embedder.close)
         stores = await _open_stores(stack, settings, directory=directory, embedder=embedder)
         worker = await _start_ingestion(stack, settings, stores=stores, embedder=embedder, telemetry=telemetry)
+        eraser = _start_eraser(stack, stores)
         generator = await create_generator(settings.generator, data_dir=directory.path)
         stack.push_async_callback(generator.close)
         yield await _services(
-            settings, directory=directory, stores=stores, embedder=embedder, generator=generator, worker=worker, telemetry=telemetry
+            settings,
+            directory=directory,
+            stores=stores,
+            embedder=embedder,
+            generator=generator,
+            worker=worker,
+            eraser=eraser,
+            telemetry=telemetry,
         )
 
 
@@ -109,6 +119,19 @@ async def _start_ingestion(
     return worker
 
 
+def _start_eraser(stack: AsyncExitStack, stores: _Stores) -> Eraser:
+    """Return the eraser, which goes on with what was cut off: in the background, for rewriting a large index takes its time."""
+
+    async def stop() -> None:
+        finishing.cancel()
+        await asyncio.gather(finishing, return_exceptions=True)
+
+    eraser = Eraser(catalog=stores.catalog, blobs=stores.blobs, points=stores.index)
+    finishing = asyncio.create_task(eraser.finish_begun(), name="finish erasures")
+    stack.push_async_callback(stop)
+    return eraser
+
+
 async def _services(
     settings: Settings,
     *,
@@ -117,6 +140,7 @@ async def _services(
     embedder: Embedder,
     generator: Generator,
     worker: IngestionWorker,
+    eraser: Eraser,
     telemetry: Telemetry,
 ) -> Services:
     judge = _judge(settings, embedder)
@@ -171,6 +195,7 @@ async def _services(
         telemetry=telemetry,
         catalog=stores.catalog,
         blobs=stores.blobs,
+        eraser=eraser,
         index=stores.index,
         searcher=searcher,
         answers=answerer,

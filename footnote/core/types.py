@@ -386,7 +386,10 @@ class StoredPassage:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question and its answer with everything needed to score it, explain it, and answer it again."""
+    """A question and its answer with everything needed to score it, explain it, and answer it again.
+
+    From ``erased_at`` on it has no text any more: a file that it quotes was erased.
+    """
 
     id: str
     owner: str
@@ -410,6 +413,7 @@ class Turn:
     usage: TokenUsage
     timings_ms: Mapping[str, float]
     error_code: str | None = None
+    erased_at: datetime | None = None
 
 
 # ---------------------------------------------------------------------------------------------------------------------------- health

@@ -11,7 +11,17 @@ from footnote.core.errors import NotFound
 from serving.api.authentication import CallerDependency
 from serving.api.opening import files_of, services_of
 from serving.api.paging import FilePagingDependency
-from serving.api.schemas.files import PURPOSES, FileDeleted, FileList, FileObject, Purpose, file_object
+from serving.api.schemas.files import (
+    PURPOSES,
+    ErasureReceipt,
+    ErasureReceiptShown,
+    FileDeleted,
+    FileList,
+    FileObject,
+    Purpose,
+    erasure_receipt,
+    file_object,
+)
 from serving.api.upload_form import UploadForm
 from serving.files import FileStore
 from serving.services import Services
@@ -72,10 +82,19 @@ async def retrieve_file(file_id: str, caller: CallerDependency, services: Servic
 
 @router.delete("/v1/files/{file_id}", summary="Erase a file")
 async def delete_file(file_id: str, caller: CallerDependency, services: ServicesDependency, files: FilesDependency) -> FileDeleted:
-    """Erase a file from all vector stores and from storage; the answer comes when it is done."""
-    await files.erase(file_id, caller=caller)
+    """Erase a file everywhere; the answer comes when it is done, with the receipt.
+
+    It leaves vector stores, index and storage, and what repeats its text leaves answers, evaluation cases and training data.
+    """
+    receipt = await files.erase(file_id, caller=caller)
     services.wake_ingestion()  # a file with the same bytes may have relied on this one's chunks
-    return FileDeleted(id=file_id)
+    return FileDeleted(id=file_id, footnote=ErasureReceiptShown(receipt=erasure_receipt(receipt)))
+
+
+@router.get("/v1/files/{file_id}/receipt", summary="Show an erased file's receipt")
+async def retrieve_file_receipt(file_id: str, caller: CallerDependency, services: ServicesDependency) -> ErasureReceipt:
+    """Return what erasing a file came to, or how far it is; a receipt is kept for good."""
+    return erasure_receipt(await services.catalog.erasures.receipt(file_id, owner=caller.owner))
 
 
 @router.get(

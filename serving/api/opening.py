@@ -88,7 +88,7 @@ class Opening:
 
     async def _run(self) -> None:
         async with self._open_services(self._settings) as services:
-            files = FileStore(catalog=services.catalog, blobs=services.blobs, index=services.index)
+            files = FileStore(catalog=services.catalog, blobs=services.blobs, eraser=services.eraser)
             self._opened = Opened(services=services, files=files)
             self._settled.set()
             await self._stopping.wait()

@@ -32,6 +32,7 @@ from retrieval.index.factory import create_index
 from retrieval.search import Searcher
 from serving.answer import AnswerEvent, Question
 from serving.api.app import create_app
+from serving.erasing import Eraser
 from serving.services import OpenServices, Services
 
 Result = TypeVar("Result")
@@ -194,6 +195,7 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
             telemetry=telemetry,
             catalog=catalog,
             blobs=blobs,
+            eraser=Eraser(catalog=catalog, blobs=blobs, points=index),
             index=index,
             searcher=Searcher(embedder=embedder, index=index, catalog=catalog, settings=settings.retrieval),
             answers=answers,

@@ -205,3 +205,38 @@ def test_a_file_that_is_deleted_twice_is_not_found(served: Served) -> None:
         assert client.delete(f"/v1/files/{file_id}").status_code == 200
         assert client.delete(f"/v1/files/{file_id}").status_code == 404
         assert client.get(f"/v1/files/{file_id}/content").status_code == 404
+
+
+def test_an_erased_file_leaves_a_receipt_for_its_owner(served: Served, library: Library, client: openai.OpenAI) -> None:
+    store = client.vector_stores.create(name="receipts")
+    file = client.files.create(file=("note.txt", b"The kestrel nests above the boiler house."), purpose="assistants")
+    client.vector_stores.files.create_and_poll(file.id, vector_store_id=store.id, poll_interval_ms=50)
+    deleted = client.files.delete(file.id)
+    receipt = deleted.model_extra["footnote"]["receipt"]
+    assert (receipt["status"], receipt["file_id"], receipt["purged"]) == ("done", file.id, True)
+    assert [receipt["before"][name] for name in ("attachments", "versions", "points", "chunks", "documents", "bytes")] == [
+        1,
+        1,
+        1,
+        1,
+        1,
+        file.bytes,
+    ]
+    assert set(receipt["after"].values()) == {0}
+    with served.http() as raw:
+        assert raw.get(f"/v1/files/{file.id}/receipt").json() == receipt
+        assert raw.get("/v1/files/file-none/receipt").status_code == 404
+    client.vector_stores.delete(store.id)
+
+
+def test_a_receipt_is_its_owners_alone(library: Library) -> None:
+    keys = [{"key": f"key-of-{owner}-0123456789", "owner": owner} for owner in ("anna", "bert")]
+    with library.serve(settings_in(library.services.settings.data_dir, server={"keys": keys})) as served:
+        with served.client(key="key-of-anna-0123456789") as anna:
+            file = anna.files.create(file=("a.txt", b"x"), purpose="assistants")
+            anna.files.delete(file.id)
+        with served.http() as raw:
+            statuses = [
+                raw.get(f"/v1/files/{file.id}/receipt", headers={"authorization": f"Bearer {key['key']}"}).status_code for key in keys
+            ]
+    assert statuses == [200, 404]

@@ -4,6 +4,7 @@ from footnote.core.catalog.attachments import Attachments
 from footnote.core.catalog.batches import Batches
 from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.erasures import Erasures
 from footnote.core.catalog.files import Files
 from footnote.core.catalog.jobs import Jobs
 from footnote.core.catalog.leases import Leases
@@ -30,6 +31,7 @@ class Catalog:
         self.leases = Leases(self.database)
         self.releases = Releases(self.database)
         self.turns = Turns(self.database)
+        self.erasures = Erasures(self.database)
 
     async def open(self, *, default_principals: tuple[str, ...]) -> None:
         """Migrate the schema and make sure that the collection ``default`` exists.

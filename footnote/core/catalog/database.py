@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from footnote.core.catalog.database_errors import translated
 from footnote.core.catalog.engines import create_engine, for_reading, is_sqlite, take_turn
 from footnote.core.catalog.upgrading import MIGRATIONS, upgrade
-from footnote.core.errors import DependencyError, InvalidSettings
+from footnote.core.errors import CatalogUnavailable, DependencyError, InvalidSettings
 
 __all__ = ["MIGRATIONS", "Database", "sqlite_url"]
 
@@ -102,10 +102,16 @@ class Database:
         return outcomes
 
     async def checkpoint(self) -> None:
-        """Move SQLite's write-ahead log into the file and empty it; elsewhere nothing."""
+        """Move SQLite's write-ahead log into the file and empty it; elsewhere nothing.
+
+        Raises:
+            CatalogUnavailable: somebody reads for so long that it could not be emptied.
+        """
         if self._is_sqlite:
             async with translated(), self._engine.connect() as connection:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, *_ = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
+            if busy:
+                raise CatalogUnavailable("The catalog's write-ahead log is read and cannot be emptied.", hint="Try again in a moment.")
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -11,7 +11,7 @@ from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.catalog.records import FileRecord
-from footnote.core.errors import Conflict, NotFound
+from footnote.core.errors import NotFound
 from footnote.core.ids import new_id
 
 
@@ -69,29 +69,6 @@ class Files:
         async with self._database.read() as session:
             return await page_of(session, query, schema.File, paging, file_record)
 
-    async def delete(self, file_id: str, *, owner: str) -> FileRecord:
-        """Forget a file that is in no collection any more; its document too where no other file of the owner has the bytes.
-
-        The blob is the caller's to remove, after this.
-
-        Raises:
-            NotFound: there is none, or it is somebody else's.
-            Conflict: it is in a collection, perhaps since a moment ago.
-        """
-        async with self._database.write() as session:
-            row = await session.get(schema.File, file_id)
-            if row is None or row.owner != owner:
-                raise NotFound(f"There is no file {file_id}.", param="file_id")
-            await _require_detached(session, file_id)
-            record = file_record(row)
-            await session.delete(row)
-            await session.flush()
-            await _forget_document(session, record)
-            await session.execute(
-                update(schema.Blob).where(schema.Blob.sha256 == record.blob_sha256).values(n_references=schema.Blob.n_references - 1)
-            )
-        return record
-
     async def forget_unshared_blob(self, sha256: str) -> bool:
         """Drop the record of a blob that no file refers to any more; say whether its bytes are to be removed."""
         async with self._database.write() as session:
@@ -128,18 +105,3 @@ async def _refer(session: AsyncSession, *, sha256: str, size_bytes: int) -> None
         await session.flush()
     else:
         blob.n_references += 1
-
-
-async def _require_detached(session: AsyncSession, file_id: str) -> None:
-    query = select(schema.Attachment.collection_id).where(schema.Attachment.file_id == file_id).limit(1)
-    collection_id = await session.scalar(query)
-    if collection_id is not None:
-        raise Conflict(f"The file {file_id} is in the collection {collection_id}.", hint="Delete it again.", param="file_id")
-
-
-async def _forget_document(session: AsyncSession, file: FileRecord) -> None:
-    others = select(schema.File.id).where(schema.File.owner == file.owner, schema.File.blob_sha256 == file.blob_sha256)
-    if (await session.scalars(others.limit(1))).first() is None:
-        await session.execute(
-            delete(schema.Document).where(schema.Document.owner == file.owner, schema.Document.blob_sha256 == file.blob_sha256)
-        )

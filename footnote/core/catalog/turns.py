@@ -3,10 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, union
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.quotations import without_text
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller, Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
 
@@ -18,9 +20,13 @@ class Turns:
         self._database = database
 
     async def store(self, turn: Turn) -> None:
-        """Keep a turn with its passages."""
+        """Keep a turn with its passages; without its text where a file that it quotes was erased while it was answered."""
         async with self._database.write() as session:
-            session.add(_row(turn))
+            row = _row(turn)
+            if await _quotes_an_erased_file(session, turn):
+                for column, value in without_text(row.claims).items():
+                    setattr(row, column, value)
+            session.add(row)
             await session.flush()
             session.add_all(_passage_row(turn.id, passage) for passage in turn.passages)
 
@@ -38,6 +44,20 @@ class Turns:
                 select(schema.TurnPassage).where(schema.TurnPassage.turn_id == turn_id).order_by(schema.TurnPassage.n)
             )
             return _turn(row, tuple(_passage(passage) for passage in passages))
+
+
+async def _quotes_an_erased_file(session: AsyncSession, turn: Turn) -> bool:
+    """Whether a file that the turn has passages of is gone. Those that are not stay locked until the turn is kept: an erasure waits."""
+    attachment_ids = sorted({passage.attachment_id for passage in turn.passages})
+    if not attachment_ids:
+        return False
+    named = union(
+        select(schema.Attachment.file_id).where(schema.Attachment.id.in_(attachment_ids)),
+        select(schema.FormerAttachment.file_id).where(schema.FormerAttachment.id.in_(attachment_ids)),
+    )
+    file_ids = frozenset(await session.scalars(named))
+    there = select(schema.File.id).where(schema.File.id.in_(sorted(file_ids))).order_by(schema.File.id).with_for_update(read=True)
+    return bool(file_ids - frozenset(await session.scalars(there)))
 
 
 def _row(turn: Turn) -> schema.Turn:
@@ -64,6 +84,7 @@ def _row(turn: Turn) -> schema.Turn:
         completion_tokens=turn.usage.completion_tokens,
         timings_ms=dict(turn.timings_ms),
         error_code=turn.error_code,
+        erased_at=turn.erased_at,
     )
 
 
@@ -91,6 +112,7 @@ def _turn(row: schema.Turn, passages: tuple[StoredPassage, ...]) -> Turn:
         usage=TokenUsage(prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens),
         timings_ms=row.timings_ms,
         error_code=row.error_code,
+        erased_at=row.erased_at,
     )
 
 

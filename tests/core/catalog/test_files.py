@@ -7,14 +7,14 @@ import pytest
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Paging
-from footnote.core.errors import Conflict, NotFound
-from tests.core.catalog.story import ANN, BEN, PARSER, attach, collection, ingest, upload
+from footnote.core.errors import NotFound
+from tests.core.catalog.story import ANN, BEN, PARSER, attach, collection, erase, ingest, upload
 
 
 async def test_a_file_is_read_by_its_owner_alone(catalog: Catalog):
     file = await upload(catalog)
     assert await catalog.files.get(file.id, owner="ann") == file
-    for attempt in (catalog.files.get(file.id, owner="ben"), catalog.files.delete(file.id, owner="ben")):
+    for attempt in (catalog.files.get(file.id, owner="ben"), catalog.erasures.begin(file.id, owner="ben")):
         with pytest.raises(NotFound) as caught:
             await attempt
         assert str(caught.value) == f"There is no file {file.id}."
@@ -41,19 +41,17 @@ async def test_files_are_listed_newest_first_by_purpose(catalog: Catalog):
 
 async def test_a_page_goes_on_after_a_file_that_is_gone(catalog: Catalog):
     files = [await upload(catalog) for _ in range(3)]
-    await catalog.files.delete(files[1].id, owner="ann")
+    await erase(catalog, files[1])
     page = await catalog.files.list(owner="ann", paging=Paging(after=files[1].id))
     assert page.items == (files[0],)
 
 
 async def test_bytes_are_kept_until_the_last_file_has_gone(catalog: Catalog):
     ann, ben = await upload(catalog, ANN), await upload(catalog, BEN)
-    await catalog.files.delete(ann.id, owner="ann")
-    assert not await catalog.files.forget_unshared_blob(ann.blob_sha256), "ben has the same bytes"
+    assert await erase(catalog, ann) == [], "ben has the same bytes"
+    assert not await catalog.files.forget_unshared_blob(ann.blob_sha256)
     assert await catalog.files.known_blobs([ann.blob_sha256, "0" * 64]) == {ann.blob_sha256}
-    await catalog.files.delete(ben.id, owner="ben")
-    assert await catalog.files.forget_unshared_blob(ben.blob_sha256)
-    assert not await catalog.files.forget_unshared_blob(ben.blob_sha256), "they are to be removed once"
+    assert await erase(catalog, ben) == [ben.blob_sha256]
     assert await catalog.files.known_blobs([ben.blob_sha256]) == frozenset()
 
 
@@ -68,21 +66,9 @@ async def test_a_document_goes_with_the_last_file_of_its_owner(catalog: Catalog)
         found = await catalog.versions.find_document(owner="ann", blob_sha256=first.blob_sha256, parser=PARSER)
         return found is not None
 
-    await catalog.attachments.detach_everywhere(first.id)
-    await catalog.files.delete(first.id, owner="ann")
+    await erase(catalog, first)
     assert await is_kept(), "the second file has the same bytes"
-    await catalog.files.delete(second.id, owner="ann")
+    await erase(catalog, second)
     assert not await is_kept(), "ben's file keeps the bytes, not what ann's parser made of them"
     with pytest.raises(NotFound):
         await catalog.versions.text_of(version)
-
-
-async def test_a_file_that_was_attached_in_the_meantime_is_not_deleted(catalog: Catalog):
-    sea = await collection(catalog)
-    file = await upload(catalog)
-    await attach(catalog, sea, file)
-    with pytest.raises(Conflict, match=sea):
-        await catalog.files.delete(file.id, owner="ann")
-    assert (await catalog.attachments.get(sea, file.id, caller=ANN)).file == file
-    await catalog.attachments.detach_everywhere(file.id)
-    assert await catalog.files.delete(file.id, owner="ann") == file

@@ -1,0 +1,115 @@
+"""Erasing: a file leaves the index, the catalog and the blob store, and then the disk; a receipt says what was there and what is left."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from footnote.core.blobs import BlobStore
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.erasures import Erasure, Receipt
+from footnote.core.catalog.moment import now
+from footnote.core.errors import Conflict, FootnoteError
+from footnote.core.types import Caller
+
+ATTEMPTS = 5
+"""A file that is attached again as soon as it was detached is somebody's mistake: after so many rounds they are told."""
+
+POLL_S = 0.2
+
+log = structlog.get_logger(__name__)
+
+
+class Points(Protocol):
+    """What erasing needs of the index, or of those of all spaces: ``retrieval.spaces.Spaces`` and a single index have it."""
+
+    async def count(self, *, version_id: str | None = None) -> int: ...
+    async def delete_versions(self, version_ids: Sequence[str]) -> None: ...
+    async def purge(self) -> bool: ...
+
+
+class Eraser:
+    """Erases files. What was begun is finished, if not now then by ``finish_begun`` when a process starts.
+
+    ``sharing`` is held while bytes are removed, and by whoever stores bytes from the last one on until their file is recorded: in between
+    nothing else says that they are needed.
+    """
+
+    def __init__(self, *, catalog: Catalog, blobs: BlobStore, points: Points) -> None:
+        self.sharing = asyncio.Lock()
+        self._catalog = catalog
+        self._blobs = blobs
+        self._points = points
+
+    async def erase(self, file_id: str, *, caller: Caller) -> Receipt:
+        """Erase a file of the caller's, to the end.
+
+        From the first write on no search finds it. When something does not answer in the middle, the rest is done when the caller asks
+        again, or when the next process starts.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+            Conflict: somebody goes on attaching it.
+            IndexUnavailable, StorageUnavailable, CatalogUnavailable: it is begun, and not done.
+        """
+        return await self._erase(file_id, owner=caller.owner)
+
+    async def finish_begun(self) -> int:
+        """Go on with the erasures that were cut off; return how many are done. One that cannot be finished yet is told to the log."""
+        n_done = 0
+        for receipt in await self._catalog.erasures.unfinished():
+            try:
+                await self._erase(receipt.file_id, owner=receipt.owner)
+                n_done += 1
+            except FootnoteError as error:
+                log.warning("an erasure could not be finished yet", file_id=receipt.file_id, error=str(error))
+        return n_done
+
+    async def _erase(self, file_id: str, *, owner: str) -> Receipt:
+        for _ in range(ATTEMPTS):
+            erasure = await self._catalog.erasures.begin(file_id, owner=owner)
+            n_points_left = await self._delete_points(erasure)
+            purged, trouble = await self._purge()
+            async with self.sharing:
+                if await self._catalog.erasures.erase_text(erasure, n_points_left=n_points_left, remove_bytes=self._blobs.delete):
+                    break
+        else:
+            raise Conflict(f"The file {file_id} is attached again and again.", hint="Stop what attaches it, and erase it once more.")
+        await self._catalog.database.checkpoint()  # the write-ahead log still holds the text that is gone from the database
+        if trouble is not None:
+            raise trouble
+        receipt = await self._catalog.erasures.finish(erasure, purged=purged)
+        log.info("a file was erased", file_id=file_id, receipt=receipt.id, points=receipt.before.points, turns=receipt.before.turns)
+        return receipt
+
+    async def _delete_points(self, erasure: Erasure) -> int:
+        """Delete the points of the file's versions in all spaces, and return how many an exact count finds after that."""
+        version_ids = list(erasure.versions)
+        if not version_ids:
+            return 0
+        await self._catalog.erasures.note_points(erasure, await self._count(version_ids))
+        await self._until_nobody_writes(erasure)
+        await self._points.delete_versions(version_ids)
+        return await self._count(version_ids)
+
+    async def _count(self, version_ids: Sequence[str]) -> int:
+        return sum([await self._points.count(version_id=version_id) for version_id in version_ids])
+
+    async def _purge(self) -> tuple[bool, FootnoteError | None]:
+        """Rewrite the index. Where that cannot be done now, because the disk is full perhaps, the text is to go all the same."""
+        try:
+            return await self._points.purge(), None
+        except FootnoteError as error:
+            return False, error
+
+    async def _until_nobody_writes(self, erasure: Erasure) -> None:
+        """Wait for the workers that had a version of the file in hand: a batch that is under way would be written after the deletion.
+
+        A worker learns with its next write that its job is gone, and has its version forgotten; one that was killed is waited for until
+        its lease ends.
+        """
+        while writing := [version for version, until in erasure.at_work.items() if until > now()]:
+            if not await self._catalog.erasures.has_version(writing):
+                return
+            await asyncio.sleep(POLL_S)

@@ -1,0 +1,375 @@
+"""Erasing: whatever holds text of a file loses it, what it did not touch stays, and the receipt counts both."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from footnote.core.catalog import schema
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.erasures import ErasureCounts
+from footnote.core.catalog.jobs import LeaseLost
+from footnote.core.catalog.moment import now
+from footnote.core.catalog.quotations import repeats, said
+from footnote.core.errors import NotFound, StorageUnavailable
+from footnote.core.ids import new_id
+from footnote.core.types import Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
+from tests.core.catalog.story import ANN, BEN, PARSER, attach, build, claim, collection, document, erase, ingest, upload
+
+SECRET = "The kestrel nests above the boiler house"
+
+
+async def ingested(catalog: Catalog, *, text: str = SECRET, by=ANN, filename: str = "birds.txt") -> tuple[Any, Any]:
+    """A file that was read, as (file, attachment)."""
+    file = await upload(catalog, by, text=text, filename=filename)
+    attachment = await attach(catalog, await collection(catalog, by), file, by)
+    await ingest(catalog, text=text)
+    return file, attachment
+
+
+async def tell(
+    catalog: Catalog,
+    attachment_ids: list[str],
+    *,
+    owner: str = "ann",
+    shown: str = f"{SECRET} [1].",
+    history=(),
+    conversation: str = "",
+    **more: Any,
+) -> str:
+    """Keep a turn that had passages of these attachments."""
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    turn_id = new_id("turn")
+    citation = Citation(passage=1, start=4, end=11, quote="kestrel", page=None, score=0.9, marked=True)
+    turn = Turn(
+        id=turn_id,
+        owner=owner,
+        principals=frozenset({f"owner:{owner}"}),
+        conversation=conversation or turn_id,
+        release_id=release.id,
+        asked_at=now(),
+        question="Where does the kestrel nest?",
+        history=tuple(Message(role=role, content=content) for role, content in history),
+        query="kestrel nest",
+        collection_ids=(),
+        prompt=(Message(role="user", content=f"[1] {SECRET}"),) if attachment_ids else (),
+        passages=tuple(
+            StoredPassage(n=n, attachment_id=each, version_id="ver", chunk_ids=(), start=0, end=9, score=0.03, similarity=0.8)
+            for n, each in enumerate(attachment_ids, start=1)
+        ),
+        draft=shown,
+        shown=shown,
+        changes=("marker_added: One was added.",),
+        claims=(Claim(start=0, end=11, verdict=Verdict.SUPPORTED, score=0.93, citations=(citation,)),),
+        draft_claims=(DraftClaim(start=0, end=11, verdict=Verdict.SUPPORTED, score=0.93),),
+        abstained=False,
+        finish_reason="stop",
+        usage=TokenUsage(prompt_tokens=100, completion_tokens=7),
+        timings_ms={"total": 900.25},
+    )
+    await catalog.turns.store(replace(turn, **more))
+    return turn_id
+
+
+async def add(catalog: Catalog, *rows: Any) -> None:
+    async with catalog.database.write() as session:
+        for row in rows:
+            session.add(row)
+            await session.flush()
+
+
+async def everything(catalog: Catalog) -> str:
+    """All that the catalog's tables hold, as one text."""
+    async with catalog.database.read() as session:
+        found = [(await session.execute(select(table))).all() for table in schema.Base.metadata.sorted_tables]
+    return repr(found)
+
+
+async def turn_of(catalog: Catalog, turn_id: str, by=ANN) -> Turn:
+    return await catalog.turns.get(turn_id, caller=by)
+
+
+# --------------------------------------------------------------------------------------------------------------------- what goes
+
+
+async def test_no_text_of_an_erased_file_is_left_in_any_table(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    turn_id = await tell(catalog, [attachment.id])
+    await add(
+        catalog,
+        schema.Feedback(
+            id="fb_1", turn_id=turn_id, owner="ann", rating="down", comment="a kestrel?", correction="a kestrel", created_at=now()
+        ),
+        *evaluation_case("case_1", attachment_id=attachment.id),
+        *training_row("row_1", attachment_ids=["att_other", attachment.id]),
+    )
+    assert "kestrel" in await everything(catalog)
+    assert await erase(catalog, file) == [file.blob_sha256]
+    left = await everything(catalog)
+    assert "kestrel" not in left
+    assert "birds.txt" not in left
+    with pytest.raises(NotFound):
+        await catalog.files.get(file.id, owner="ann")
+
+
+async def test_the_receipt_counts_what_was_there_and_counts_again(catalog: Catalog):
+    file, attachment = await ingested(catalog, text=f"{SECRET}. In spring. It returns")
+    turns = [await tell(catalog, [attachment.id]) for _ in range(2)]
+    await add(
+        catalog,
+        schema.Feedback(id="fb_1", turn_id=turns[0], owner="ann", rating="up", comment="yes", correction=None, created_at=now()),
+        schema.Feedback(id="fb_2", turn_id=turns[1], owner="ann", rating="up", comment=None, correction=None, created_at=now()),
+        *evaluation_case("case_1", turn_id=turns[0]),
+        *training_row("row_1", turn_id=turns[1]),
+        schema.Adapter(
+            id="adp_1",
+            owner="ann",
+            principals=[],
+            base_model="m",
+            base_revision="r",
+            training_set_id="set_row_1",
+            location="",
+            details={},
+            created_at=now(),
+        ),
+    )
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    await catalog.erasures.note_points(erasure, 3)
+    assert await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=nothing)
+    receipt = await catalog.erasures.finish(erasure, purged=True)
+    assert receipt.before == ErasureCounts(
+        attachments=1,
+        versions=1,
+        points=3,
+        chunks=3,
+        documents=1,
+        bytes=file.size_bytes,
+        turns=2,
+        feedback=1,
+        cases=1,
+        training_rows=1,
+    )
+    assert receipt.after == ErasureCounts()
+    assert (receipt.state, receipt.purged, receipt.adapters, receipt.kept_for) == ("done", True, ("adp_1",), ())
+    assert await catalog.erasures.receipt(file.id, owner="ann") == receipt
+    for stranger, name in (("ben", file.id), ("ann", "file-none")):
+        with pytest.raises(NotFound):
+            await catalog.erasures.receipt(name, owner=stranger)
+
+
+async def test_a_turn_keeps_what_is_no_text(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    turn_id = await tell(catalog, [attachment.id])
+    before = await turn_of(catalog, turn_id)
+    await erase(catalog, file)
+    after = await turn_of(catalog, turn_id)
+    assert after.erased_at is not None
+    assert (after.question, after.query, after.history, after.prompt, after.draft, after.shown) == ("", "", (), (), "", "")
+    assert [citation.quote for claim in after.claims for citation in claim.citations] == [""]
+    assert (after.passages, after.timings_ms, after.usage, after.draft_claims) == (
+        before.passages,
+        before.timings_ms,
+        before.usage,
+        before.draft_claims,
+    )
+    assert [(claim.verdict, claim.score) for claim in after.claims] == [(claim.verdict, claim.score) for claim in before.claims]
+
+
+async def test_turns_of_others_and_of_attachments_that_are_gone_are_found(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    bens = await tell(catalog, [attachment.id], owner="ben")
+    await catalog.attachments.detach(attachment.collection_id, file.id, caller=ANN)
+    sea = await collection(catalog, name="second")
+    again = await attach(catalog, sea, file)
+    anns = await tell(catalog, [again.id])
+    await catalog.collections.delete(sea, caller=ANN)
+    await erase(catalog, file)
+    assert (await turn_of(catalog, bens, BEN)).erased_at is not None
+    assert (await turn_of(catalog, anns)).erased_at is not None
+
+
+async def test_a_later_turn_that_repeats_an_erased_answer_goes_too_and_what_repeats_that(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    first = await tell(catalog, [attachment.id], shown=f"{SECRET} [1].")
+    second = await tell(
+        catalog,
+        [],
+        shown="It nests there because the boiler house is warm.",
+        history=[("user", "Where?"), ("assistant", f" {SECRET.upper()}.")],
+    )
+    third = await tell(catalog, [], shown="Yes.", history=[("assistant", "It nests there because the boiler house is warm. [2]")])
+    unrelated = await tell(catalog, [], history=[("assistant", "Something else altogether, and long enough.")])
+    bens = await tell(catalog, [], owner="ben", history=[("assistant", f"{SECRET}.")])
+    await erase(catalog, file)
+    erased = [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (first, second, third, unrelated)]
+    assert erased == [True, True, True, False]
+    assert (await turn_of(catalog, bens, BEN)).erased_at is None, "ben never got that answer: he wrote it himself"
+
+
+async def test_what_is_not_of_the_file_stays(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    other, other_attachment = await ingested(catalog, text="Tides follow the moon", filename="tides.txt")
+    turn_id = await tell(catalog, [other_attachment.id], shown="The moon [1].")
+    rows = (*evaluation_case("case_2", attachment_id=other_attachment.id), *training_row("row_2", attachment_ids=[other_attachment.id]))
+    await add(catalog, *rows)
+    version = (await catalog.attachments.get(other_attachment.collection_id, other.id, caller=ANN)).live_version_id
+    await erase(catalog, file)
+    assert (await turn_of(catalog, turn_id)).shown == "The moon [1]."
+    assert await catalog.versions.text_of(version) == "Tides follow the moon"
+    assert len(await catalog.versions.chunks_of(version)) == 1
+    async with catalog.database.read() as session:
+        assert (await session.get_one(schema.EvaluationCase, "case_2")).labels == {"answer": "a kestrel"}
+        assert (await session.get_one(schema.TrainingRow, "row_2")).target == "a kestrel"
+
+
+async def test_a_near_duplicate_no_longer_points_to_an_erased_document(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    await ingested(catalog, text=f"{SECRET}!", filename="copy.txt")
+    async with catalog.database.write() as session:
+        first, second = (await session.scalars(select(schema.Document).order_by(schema.Document.id))).all()
+        second.near_duplicate_of_id = first.id
+    await erase(catalog, file)
+    async with catalog.database.read() as session:
+        (left,) = (await session.scalars(select(schema.Document))).all()
+    assert left.near_duplicate_of_id is None
+
+
+# ------------------------------------------------------------------------------------------------------------------------- sharing
+
+
+async def test_a_second_file_with_the_same_bytes_keeps_them_and_the_receipt_says_so(catalog: Catalog):
+    first, second = await upload(catalog, text=SECRET), await upload(catalog, text=SECRET)
+    sea = await collection(catalog)
+    await attach(catalog, sea, first)
+    await ingest(catalog, text=SECRET)
+    twin = await attach(catalog, sea, second)
+    assert await erase(catalog, first) == []
+    receipt = await catalog.erasures.receipt(first.id, owner="ann")
+    assert receipt.kept_for == (second.id,)
+    assert receipt.after == ErasureCounts(documents=1, bytes=first.size_bytes)
+    job, _ = await claim(catalog)
+    assert job.attachment_id == twin.id, "the twin's chunks were the erased file's: it is read again"
+
+
+async def test_a_receipt_does_not_tell_that_somebody_else_has_the_same_bytes(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    await upload(catalog, BEN, text=SECRET)
+    assert await erase(catalog, file) == []
+    alone, _ = await ingested(catalog, text="The only copy")
+    assert await erase(catalog, alone) == [alone.blob_sha256]
+    shared = await catalog.erasures.receipt(file.id, owner="ann")
+    unshared = await catalog.erasures.receipt(alone.id, owner="ann")
+    assert shared.after == unshared.after == ErasureCounts()
+    assert (shared.kept_for, unshared.kept_for) == ((), ())
+
+
+# ---------------------------------------------------------------------------------------------------------- in the middle of things
+
+
+async def test_a_worker_that_reads_the_file_can_store_nothing_of_it_any_more(catalog: Catalog):
+    file = await upload(catalog, text=SECRET)
+    await attach(catalog, await collection(catalog), file)
+    job, lease = await claim(catalog)
+    version = await build(catalog, job, lease, text=SECRET)
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    assert list(erasure.at_work) == [version]
+    assert await erase(catalog, file) == [file.blob_sha256]
+    for late in (
+        catalog.versions.store_document(document(SECRET), owner="ann", blob_sha256=file.blob_sha256, parser=PARSER, lease=lease),
+        catalog.versions.store_chunks(version, [], lease=lease),
+        catalog.versions.publish(version, n_points=1, lease=lease),
+    ):
+        with pytest.raises(LeaseLost):
+            await late
+    assert "kestrel" not in await everything(catalog)
+
+
+async def test_a_turn_that_is_kept_after_the_erasure_is_kept_without_text(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    await erase(catalog, file)
+    turn_id = await tell(catalog, [attachment.id])
+    assert (await turn_of(catalog, turn_id)).erased_at is not None
+    assert "kestrel" not in await everything(catalog)
+
+
+async def test_an_erasure_that_was_cut_off_is_gone_on_with(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    begun = await catalog.erasures.begin(file.id, owner="ann")
+    assert [(each.file_id, each.state) for each in await catalog.erasures.unfinished()] == [(file.id, "begun")]
+    again = await catalog.erasures.begin(file.id, owner="ann")
+    assert again == begun, "nothing is counted twice"
+
+    async def breaks(sha256: str) -> None:
+        raise StorageUnavailable("The store is gone.")
+
+    with pytest.raises(StorageUnavailable):
+        await catalog.erasures.erase_text(again, n_points_left=0, remove_bytes=breaks)
+    assert await catalog.files.get(file.id, owner="ann") == file, "record and bytes go together"
+    assert await catalog.erasures.erase_text(again, n_points_left=0, remove_bytes=nothing)
+    third = await catalog.erasures.begin(file.id, owner="ann")
+    assert (third.receipt.id, third.receipt.state) == (begun.receipt.id, "erased")
+    assert await catalog.erasures.erase_text(third, n_points_left=0, remove_bytes=nothing), "there is nothing more to do"
+    done = await catalog.erasures.finish(third, purged=False)
+    assert (done.before.versions, done.before.chunks, done.after) == (1, 1, ErasureCounts())
+    assert await catalog.erasures.unfinished() == ()
+    with pytest.raises(NotFound):
+        await catalog.erasures.begin(file.id, owner="ann")
+
+
+async def test_a_file_that_was_attached_again_meanwhile_is_detached_again(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    await attach(catalog, await collection(catalog), file)
+    assert not await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=nothing)
+    assert await catalog.files.get(file.id, owner="ann") == file
+    assert await erase(catalog, file) == [file.blob_sha256]
+    assert (await catalog.erasures.receipt(file.id, owner="ann")).before.attachments == 2
+
+
+# ------------------------------------------------------------------------------------------------------------- repeating an answer
+
+
+@given(st.text(min_size=1), st.text(), st.text())
+def test_an_answer_is_recognised_within_a_message(answer: str, before: str, after: str):
+    told = said(conversation="c", shown=answer)
+    long_enough = len(told.text) >= 20
+    message = {"role": "assistant", "content": f"{before}\n{answer}\n{after}"}
+    assert repeats([message], [told], conversation="other") or not long_enough
+    assert repeats([{"role": "assistant", "content": answer}], [told], conversation="c") or not told.text
+
+
+def test_a_short_answer_is_no_sign_in_another_dialogue():
+    history = [{"role": "assistant", "content": "Yes."}]
+    assert not repeats(history, [said(conversation="c", shown="Yes. [1]")], conversation="d")
+    assert repeats(history, [said(conversation="c", shown="Yes. [1]")], conversation="c")
+
+
+async def nothing(sha256: str) -> None:
+    """Stand for a blob store that has removed the bytes."""
+
+
+def evaluation_case(name: str, **of: Any) -> tuple[Any, ...]:
+    made = now()
+    evaluation_set = schema.EvaluationSet(
+        id=f"set_{name}", owner="ann", principals=[], name=name, number=1, kind="golden", sha256="0" * 64, created_at=made
+    )
+    labels = {"answer": "a kestrel"}
+    return (evaluation_set, schema.EvaluationCase(id=name, set_id=evaluation_set.id, key=name, labels=labels, tombstone=False, **of))
+
+
+def training_row(name: str, *, attachment_ids: list[str] | None = None, turn_id: str | None = None) -> tuple[Any, ...]:
+    training_set = schema.TrainingSet(id=f"set_{name}", owner="ann", principals=[], sha256="0" * 64, card={}, created_at=now())
+    row = schema.TrainingRow(
+        id=name,
+        set_id=training_set.id,
+        turn_id=turn_id,
+        attachment_ids=attachment_ids or [],
+        rule="repair",
+        prompt=[{"role": "user", "content": "Where does the kestrel nest?"}],
+        target="a kestrel",
+        rejected=None,
+    )
+    return (training_set, row)
