@@ -28,6 +28,10 @@ class Databases(Protocol):
         """Return the URL of a new one; a file is put into ``folder``."""
         ...
 
+    def create_empty(self, folder: Path) -> str:
+        """Return the URL of one that no migration has seen."""
+        ...
+
     def drop(self, url: str) -> None: ...
 
 
@@ -42,6 +46,9 @@ class SqliteDatabases:
         path = folder / "catalog.sqlite"
         shutil.copyfile(self.template, path)
         return sqlite_url(path)
+
+    def create_empty(self, folder: Path) -> str:
+        return sqlite_url(folder / "empty.sqlite")
 
     def drop(self, url: str) -> None:
         """Leave it to pytest, which removes the folder."""
@@ -60,8 +67,7 @@ class PostgresDatabases:
         _run(execute(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._template}"))
         return beside(self._server_url, name)
 
-    def create_empty(self) -> str:
-        """Return the URL of a database that no migration has seen."""
+    def create_empty(self, folder: Path) -> str:
         name = f"footnote_{uuid.uuid4().hex[:12]}"
         _run(execute(self._server_url, f"CREATE DATABASE {name}"))
         return beside(self._server_url, name)
