@@ -20,6 +20,7 @@ from retrieval.index.factory import create_index
 from retrieval.index.port import Index, Point
 from retrieval.passages import PassageFinder
 from retrieval.search import Searcher
+from retrieval.spaces import Space, Spaces
 
 CALLER = Caller(owner="bench", principals=frozenset({EVERYONE, "owner:bench"}))
 ACCESS = Access(collection_ids=frozenset({DEFAULT_COLLECTION}), principals=frozenset({EVERYONE}))
@@ -47,7 +48,9 @@ class BenchCollection:
     section_ids: dict[str, list[str]] = field(default_factory=dict)
 
     def searcher(self, settings: RetrievalSettings) -> Searcher:
-        return Searcher(embedder=self.embedder, index=self.index, catalog=self.catalog, settings=settings)
+        return Searcher(
+            spaces=Spaces(catalog=self.catalog, default=Space(self.embedder, self.index)), catalog=self.catalog, settings=settings
+        )
 
     def finder(self, settings: RetrievalSettings) -> PassageFinder:
         return PassageFinder(

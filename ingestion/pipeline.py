@@ -6,7 +6,7 @@ texts are embedded in common batches.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,13 @@ from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease, Note
 from footnote.core.catalog.records import AttachmentRecord, JobRecord, VersionRecord
+from footnote.core.catalog.reindexes import Target
 from footnote.core.errors import FootnoteError, UnreadableDocument
 from footnote.core.ids import point_id
 from footnote.core.offload import offload
 from footnote.core.settings import ChunkingSettings, IngestionSettings
 from footnote.core.telemetry import Telemetry
-from footnote.core.types import Chunk, Document, JobState
+from footnote.core.types import Chunk, ChunkingRecipe, Document, JobState
 from ingestion.chunking import chunk, windows
 from ingestion.embedding_batches import EmbeddingBatches
 from ingestion.joined import Joined
@@ -31,6 +32,7 @@ from ingestion.progress import ProgressBoard
 from ingestion.recipe import Recipe, chunking_recipe, parser_of
 from retrieval.embedder.port import Embedder
 from retrieval.index.port import Index, Point
+from retrieval.spaces import Spaces
 
 JOINED_WRITES = 32
 """Writes of one transaction at most: others, those of the API among them, wait for its end."""
@@ -55,6 +57,7 @@ class _Work:
     attachment: AttachmentRecord
     space: _Space
     recipe: Recipe
+    edition: str | None
     lease: JobLease
 
 
@@ -76,8 +79,7 @@ class Pipeline:
         *,
         catalog: Catalog,
         blobs: BlobStore,
-        index: Index,
-        embedder: Embedder,
+        spaces: Spaces,
         parsers: ParserPool,
         settings: IngestionSettings,
         chunking: ChunkingSettings,
@@ -85,8 +87,7 @@ class Pipeline:
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
-        self._index = index
-        self._embedder = embedder
+        self._vectors = spaces
         self._parsers = parsers
         self._settings = settings
         self._chunking = chunking
@@ -121,8 +122,13 @@ class Pipeline:
 
     async def _run(self, job: JobRecord, lease: JobLease) -> None:
         attachment = await self._catalog.attachments.by_id(job.attachment_id)
-        space = self._space_of(attachment)
-        work = _Work(attachment=attachment, space=space, recipe=self._recipe(attachment, space.embedder), lease=lease)
+        target = await self._catalog.reindexes.target_of(job)
+        async with self._space_of(target) as space:
+            recipe = self._recipe(attachment, space.embedder, wanted=target.chunking)
+            await self._build(_Work(attachment=attachment, space=space, recipe=recipe, edition=target.edition, lease=lease))
+
+    async def _build(self, work: _Work) -> None:
+        space, lease = work.space, work.lease
         version, document = await self._begin(work)
         try:
             chunks = await self._chunk(document, work, version_id=version.id)
@@ -141,15 +147,22 @@ class Pipeline:
     async def forget(self, version_ids: Sequence[str]) -> None:
         """Take versions that are no longer shown out of the index, then out of the catalog; in this order none is ever lost."""
         if version_ids:
-            await self._index.delete_versions(version_ids)
+            await self._vectors.delete_versions(version_ids)
             await self._catalog.versions.forget(version_ids)
 
-    def _space_of(self, attachment: AttachmentRecord) -> _Space:
-        """Return where an attachment's vectors lie: the one place that an embedder and an index of a job come from."""
-        return self._opened(self._embedder, self._index)
+    @contextlib.asynccontextmanager
+    async def _space_of(self, target: Target) -> AsyncGenerator[_Space]:
+        """Keep open where a job's vectors lie: the one place that an embedder and an index of a job come from."""
+        async with self._vectors.using(target.space) as space:
+            yield await self._opened(space.embedder, space.index)
 
-    def _opened(self, embedder: Embedder, index: Index) -> _Space:
+    async def _opened(self, embedder: Embedder, index: Index) -> _Space:
         name = embedder.recipe.space
+        known = self._spaces.get(name)
+        if known is not None and known.embedder is not embedder:  # it was closed meanwhile, and opened again
+            del self._spaces[name]
+            await known.embeddings.close()
+            await known.upserts.close()
         if name not in self._spaces:
 
             async def upsert(batches: Sequence[Sequence[Point]]) -> Sequence[None]:
@@ -175,10 +188,10 @@ class Pipeline:
         if await self._catalog.versions.is_given_up(version_id):
             await index.delete_versions([version_id])
 
-    def _recipe(self, attachment: AttachmentRecord, embedder: Embedder) -> Recipe:
+    def _recipe(self, attachment: AttachmentRecord, embedder: Embedder, *, wanted: ChunkingRecipe | None) -> Recipe:
         return Recipe(
             parser=parser_of(attachment.file.filename),
-            chunking=chunking_recipe(attachment.chunking, settings=self._chunking, window_tokens=embedder.recipe.max_tokens),
+            chunking=chunking_recipe(wanted, settings=self._chunking, window_tokens=embedder.recipe.max_tokens),
             embedding=embedder.recipe,
         )
 
@@ -203,6 +216,8 @@ class Pipeline:
                     recipe=work.recipe.as_json(),
                     recipe_sha256=work.recipe.sha256,
                     lease=work.lease,
+                    space=work.recipe.embedding.space,
+                    edition=work.edition,
                 )
 
             return await self._writes.add(begin), document
@@ -275,7 +290,8 @@ class Pipeline:
             [window.text for window in texts], lengths=[window.n_tokens for window in texts], owner=work.attachment.owner
         )
         return [
-            _point(window, vector, attachment=work.attachment, version_id=version_id) for window, vector in zip(texts, vectors, strict=True)
+            _point(window, vector, attachment=work.attachment, version_id=version_id, edition=work.edition)
+            for window, vector in zip(texts, vectors, strict=True)
         ]
 
     async def _windows(self, chunks: Sequence[Chunk], embedder: Embedder) -> list[_Window]:
@@ -322,7 +338,14 @@ def _windows_of(chunks: Sequence[Chunk], embedder: Embedder) -> list[_Window]:
     ]
 
 
-def _point(window: _Window, vector: np.ndarray[Any, np.dtype[np.float32]], *, attachment: AttachmentRecord, version_id: str) -> Point:
+def _point(
+    window: _Window,
+    vector: np.ndarray[Any, np.dtype[np.float32]],
+    *,
+    attachment: AttachmentRecord,
+    version_id: str,
+    edition: str | None,
+) -> Point:
     return Point(
         id=point_id(version_id=version_id, chunk_id=window.chunk.id, window=window.number),
         collection_id=attachment.collection_id,
@@ -335,4 +358,5 @@ def _point(window: _Window, vector: np.ndarray[Any, np.dtype[np.float32]], *, at
         attributes=attachment.attributes,
         dense=vector,
         text=window.text,
+        edition=edition,
     )

@@ -21,7 +21,7 @@ from ingestion.failure import delay_s, failure_of
 from ingestion.lease_keeper import RENEWALS_PER_LEASE, LeaseKeeper
 from ingestion.pipeline import Pipeline
 from ingestion.sweeper import Sweeper
-from retrieval.index.port import Index
+from retrieval.spaces import Spaces
 
 POLL_S = 1.0
 CLAIM_SHARE = 0.25
@@ -35,7 +35,7 @@ class IngestionWorker:
 
     Args:
         catalog: where jobs are.
-        index: what is compared with the catalog at the start.
+        spaces: what is compared with the catalog at the start.
         pipeline: what a job goes through.
         settings: the section ``ingestion``.
         telemetry: where documents are counted.
@@ -46,7 +46,7 @@ class IngestionWorker:
         self,
         *,
         catalog: Catalog,
-        index: Index,
+        spaces: Spaces,
         pipeline: Pipeline,
         settings: IngestionSettings,
         telemetry: Telemetry,
@@ -55,7 +55,7 @@ class IngestionWorker:
         self.host = socket.gethostname()
         self.id = f"{self.host[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._catalog = catalog
-        self._index = index
+        self._spaces = spaces
         self._pipeline = pipeline
         self._settings = settings
         self._telemetry = telemetry
@@ -123,11 +123,8 @@ class IngestionWorker:
         )
 
     async def _queue_what_the_index_lost(self) -> None:
-        """Have documents read again whose points are gone: the index's folder was removed, perhaps for another embedder."""
-        expected = await self._catalog.versions.live_points()
-        if await self._index.count() == sum(expected.values()):
-            return
-        lost = [version for version, n_points in expected.items() if await self._index.count(version_id=version) < n_points]
+        """Have documents read again whose points are gone: an index's folder was removed."""
+        lost = await self._spaces.lost()
         if lost:
             n_queued = await self._catalog.attachments.read_again(lost)
             log.warning("the index lacks points of documents: they are read again", documents=len(lost), queued=n_queued)

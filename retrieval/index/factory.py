@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from footnote.core.errors import InvalidSettings
 from footnote.core.settings import IndexSettings
 from footnote.core.types import EmbeddingRecipe
+from retrieval.index.edge_layout import FOLDER, move_single_index, space_folder
 from retrieval.index.port import Index
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
-FOLDER = "index"
+__all__ = ["FOLDER", "create_index", "create_qdrant_client"]
 
 
 def create_index(settings: IndexSettings, *, data_dir: Path, recipe: EmbeddingRecipe) -> Index:
@@ -20,13 +21,18 @@ def create_index(settings: IndexSettings, *, data_dir: Path, recipe: EmbeddingRe
 
     Args:
         settings: the section ``index``.
-        data_dir: the data directory; Edge keeps its shard in ``index`` under it.
+        data_dir: the data directory; Edge keeps its shard in ``index/<space>`` under it.
         recipe: the embedder whose vectors it holds.
+
+    Raises:
+        IndexSchemaMismatch, StorageUnavailable, IndexUnavailable: an index of an earlier footnote cannot be moved to its own folder.
     """
     if settings.kind == "edge":
         from retrieval.index.edge import EdgeIndex  # noqa: PLC0415  # the engine that is not used is not loaded
 
-        return EdgeIndex(data_dir / FOLDER, recipe=recipe, hnsw_ef=settings.hnsw_ef, optimize_after_points=settings.optimize_after_points)
+        move_single_index(data_dir)
+        folder = space_folder(data_dir, recipe)
+        return EdgeIndex(folder, recipe=recipe, hnsw_ef=settings.hnsw_ef, optimize_after_points=settings.optimize_after_points)
     from retrieval.index.server import QdrantIndex  # noqa: PLC0415  # the engine that is not used is not loaded
 
     return QdrantIndex(create_qdrant_client(settings), recipe=recipe, hnsw_ef=settings.hnsw_ef)
@@ -45,7 +51,7 @@ def create_qdrant_client(settings: IndexSettings) -> "AsyncQdrantClient":
     return AsyncQdrantClient(
         url=settings.url,
         grpc_port=settings.grpc_port,
-        prefer_grpc=True,
+        prefer_grpc=settings.grpc,
         api_key=settings.api_key.get_secret_value() if settings.api_key else None,
         timeout=math.ceil(settings.timeout_s),
         check_compatibility=False,  # it would ask the server while the client is constructed, and block

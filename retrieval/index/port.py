@@ -80,27 +80,11 @@ class IndexQuery:
     exact: bool = False
 
 
-class Index(Protocol):
-    """The points of all collections under one embedding recipe.
+class Points(Protocol):
+    """Points that were written, wherever they lie: in one index, or in several (``retrieval.spaces``).
 
     Errors of every method: ``IndexUnavailable`` where the engine does not answer, ``StorageUnavailable`` where its disk is full.
     """
-
-    async def open(self) -> None:
-        """Create the schema where there is none.
-
-        Raises:
-            IndexSchemaMismatch: what is there was built with another schema, dimension or recipe.
-        """
-        ...
-
-    async def upsert(self, points: Sequence[Point]) -> None:
-        """Write points; a point whose id is there already is replaced. They are durable and can be found when this returns."""
-        ...
-
-    async def search(self, query: IndexQuery, access: Access) -> HybridHits:
-        """Return the best points that ``access`` allows, of versions not excluded; nothing where ``access`` names nobody or nothing."""
-        ...
 
     async def count(self, access: Access | None = None, *, version_id: str | None = None) -> int:
         """Count points exactly; without ``access`` all of them (for operators, never for callers)."""
@@ -131,6 +115,26 @@ class Index(Protocol):
 
     async def health(self) -> PartHealth:
         """Say whether the engine answers, with the number of points."""
+        ...
+
+
+class Index(Points, Protocol):
+    """The points of all collections under one embedding recipe."""
+
+    async def open(self) -> None:
+        """Create the schema where there is none.
+
+        Raises:
+            IndexSchemaMismatch: what is there was built with another schema, dimension or recipe.
+        """
+        ...
+
+    async def upsert(self, points: Sequence[Point]) -> None:
+        """Write points; a point whose id is there already is replaced. They are durable and can be found when this returns."""
+        ...
+
+    async def search(self, query: IndexQuery, access: Access) -> HybridHits:
+        """Return the best points that ``access`` allows, of versions not excluded; nothing where ``access`` names nobody or nothing."""
         ...
 
     async def close(self) -> None:

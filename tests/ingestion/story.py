@@ -18,6 +18,7 @@ from ingestion.worker import IngestionWorker
 from retrieval.embedder.port import Embedder
 from retrieval.index.factory import FOLDER, create_index
 from retrieval.index.port import Index, Point
+from retrieval.spaces import Space, Spaces
 
 CALLER = Caller(owner="local", principals=frozenset({EVERYONE, "owner:local"}))
 MANY_PARAGRAPHS = "\n\n".join(f"# Section {n}\n\nParagraph {n} says that pump {n} delivers {n * 3} litres an hour." for n in range(1, 30))
@@ -65,6 +66,10 @@ class Ingestion:
         await index.open()
         self.index = Faulty(index)
 
+    def spaces(self) -> Spaces:
+        """Return the settings' space alone."""
+        return Spaces(catalog=self.catalog, default=Space(self._embedder, self.index))
+
     async def upload(self, text: str | bytes, *, filename: str = "pumps.md") -> AttachmentRecord:
         content = text.encode() if isinstance(text, str) else text
 
@@ -84,11 +89,11 @@ class Ingestion:
 
     async def start(self, *, lease_s: float = 60, alone: bool = True, application_version: str = "1.0") -> IngestionWorker:
         settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3, lease_s=lease_s, jobs_at_once=JOBS_AT_ONCE)
+        spaces = self.spaces()
         pipeline = Pipeline(
             catalog=self.catalog,
             blobs=self.blobs,
-            index=self.index,
-            embedder=self._embedder,
+            spaces=spaces,
             parsers=self._parsers,
             settings=settings,
             chunking=ChunkingSettings(),
@@ -96,7 +101,7 @@ class Ingestion:
         )
         worker = IngestionWorker(
             catalog=self.catalog,
-            index=self.index,
+            spaces=spaces,
             pipeline=pipeline,
             settings=settings,
             telemetry=Telemetry(),

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from retrieval.index.factory import create_index
 from retrieval.index.port import Index, Point
 from retrieval.passages import PassageFinder, Rerank
 from retrieval.search import Searcher
+from retrieval.spaces import Space, Spaces
 
 OWNER = Caller(owner="library", principals=frozenset({EVERYONE, "owner:library"}))
 ANYBODY = Access(collection_ids=frozenset({DEFAULT_COLLECTION}), principals=frozenset({EVERYONE}))
@@ -32,10 +34,11 @@ class Library:
         self.catalog = catalog
         self.index = index
         self.embedder = embedder
+        self.spaces = Spaces(catalog=catalog, default=Space(embedder, index))
         self._leases: dict[str, JobLease] = {}
 
     def searcher(self, **settings: object) -> Searcher:
-        return Searcher(embedder=self.embedder, index=self.index, catalog=self.catalog, settings=RetrievalSettings(**settings))
+        return Searcher(spaces=self.spaces, catalog=self.catalog, settings=RetrievalSettings(**settings))
 
     def finder(self, *, rerank: Rerank | None = None, **settings: object) -> PassageFinder:
         return PassageFinder(
@@ -55,13 +58,21 @@ class Library:
         attributes: Attributes | None = None,
         principals: tuple[str, ...] | None = None,
         windows: int = 1,
+        collection_id: str = DEFAULT_COLLECTION,
+        space: Space | None = None,
     ) -> tuple[str, str]:
         """Attach a document whose chunks are the pieces, with a gap between them; return its text and its live version."""
-        attachment = await self.attach(filename, attributes=attributes, principals=principals)
-        return await self.replace(attachment, *pieces, gap=gap, context=context, windows=windows)
+        attachment = await self.attach(filename, attributes=attributes, principals=principals, collection_id=collection_id)
+        return await self.replace(attachment, *pieces, gap=gap, context=context, windows=windows, space=space)
 
     async def attach(
-        self, filename: str, *, attributes: Attributes | None = None, principals: tuple[str, ...] | None = None
+        self,
+        filename: str,
+        *,
+        attributes: Attributes | None = None,
+        principals: tuple[str, ...] | None = None,
+        collection_id: str = DEFAULT_COLLECTION,
+        replaces: str | tuple[str, ...] = (),
     ) -> AttachmentRecord:
         file = await self.catalog.files.create(
             owner=OWNER.owner,
@@ -72,7 +83,7 @@ class Library:
             media_type="text/plain",
         )
         attachment = await self.catalog.attachments.attach(
-            collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=OWNER, attributes=attributes, principals=principals
+            collection_id=collection_id, file_id=file.id, caller=OWNER, attributes=attributes, principals=principals, replaces=replaces
         )
         claimed = await self.catalog.jobs.claim(worker_id="library", lease_s=600, max_attempts=1)
         assert claimed is not None
@@ -80,11 +91,19 @@ class Library:
         return attachment
 
     async def replace(
-        self, attachment: AttachmentRecord, *pieces: str, gap: str = "\n\n", context: str = "", windows: int = 1, publish: bool = True
+        self,
+        attachment: AttachmentRecord,
+        *pieces: str,
+        gap: str = "\n\n",
+        context: str = "",
+        windows: int = 1,
+        publish: bool = True,
+        space: Space | None = None,
     ) -> tuple[str, str]:
         """Write a version; it becomes the live one unless ``publish`` is False."""
         lease = self._leases[attachment.id]
-        text, chunks = _cut(pieces, gap=gap, context=context, token_spans=self.embedder.token_spans)
+        within = space or self.spaces.default
+        text, chunks = _cut(pieces, gap=gap, context=context, token_spans=within.embedder.token_spans)
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         document_id = await self.catalog.versions.store_document(
             Document(text=text, elements=(), media_type="text/plain"),
@@ -94,12 +113,18 @@ class Library:
             lease=lease,
         )
         version = await self.catalog.versions.begin(
-            attachment_id=attachment.id, document_id=document_id, content_sha256=sha256, recipe={}, recipe_sha256=sha256, lease=lease
+            attachment_id=attachment.id,
+            document_id=document_id,
+            content_sha256=sha256,
+            recipe={"embedding": asdict(within.embedder.recipe)},
+            recipe_sha256=sha256,
+            lease=lease,
+            space=within.name,
         )
         await self.catalog.versions.store_chunks(version.id, chunks, lease=lease)
         texts = [(chunk, n, part) for chunk in chunks for n, part in enumerate(_windows(chunk.embedded_text, windows))]
-        vectors = await self.embedder.embed_documents([part for _, _, part in texts])
-        await self.index.upsert(
+        vectors = await within.embedder.embed_documents([part for _, _, part in texts])
+        await within.index.upsert(
             [
                 Point(
                     id=point_id(version_id=version.id, chunk_id=chunk.id, window=n),

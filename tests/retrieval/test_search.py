@@ -4,8 +4,10 @@ from dataclasses import replace
 import pytest
 
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
+from footnote.core.catalog.paging import Paging
 from footnote.core.errors import InvalidInput
 from footnote.core.types import EVERYONE, Access, Comparison
+from retrieval.index.port import HybridHits, IndexQuery
 from retrieval.scores import SearchMode
 from tests.retrieval.library import ANYBODY, OWNER, Library, embedder, library  # noqa: F401 - fixtures
 
@@ -109,3 +111,25 @@ async def test_bm25_alone_embeds_nothing_and_knows_no_similarity(handbook):
     found = await handbook.searcher().search("valve", ANYBODY, limit=5, mode=SearchMode.BM25)
     assert [(hit.chunk.filename, hit.similarity) for hit in found.hits] == [("manual.md", 0)]
     assert math.isclose(found.timings_ms["embed"], 0)
+
+
+async def test_what_is_replaced_by_another_file_while_a_search_runs_is_found_once_in_one_of_the_two(library: Library):  # noqa: F811
+    """Between the engine's answer and the catalog's the new file is shown and the old one goes: the search is done again."""
+    old, _ = await library.publish("manual-1.md", PUMP), await library.publish("leave.md", LEAVE)
+    old_file = (await library.catalog.attachments.list(DEFAULT_COLLECTION, caller=OWNER, paging=Paging(order="asc"))).items[0].file
+    new = await library.attach("manual-2.md", replaces=old_file.id)
+    (n_searches, search) = ([0], library.index.search)
+
+    async def search_and_replace(query: IndexQuery, access: Access) -> HybridHits:
+        found = await search(query, access)
+        n_searches[0] += 1
+        if n_searches[0] == 1:
+            await library.replace(new, PUMP)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library.index, "search", search_and_replace)
+        found = await library.searcher().search(PUMP, ANYBODY, limit=5)
+    assert [hit.chunk.filename for hit in found.hits] == ["manual-2.md", "leave.md"]
+    assert n_searches == [2]
+    assert old[0] == PUMP
