@@ -11,8 +11,9 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.settings import Settings
 from footnote.core.telemetry import Telemetry
 from footnote.core.types import PartHealth, Release
-from retrieval.index.port import Index
+from retrieval.index.port import Points
 from retrieval.search import Searcher
+from retrieval.spaces import Spaces
 from serving.answer import AnswerEvent, Question
 from serving.erasing import Eraser
 
@@ -45,7 +46,8 @@ class Services:
     catalog: Catalog
     blobs: BlobStore
     eraser: Eraser
-    index: Index
+    index: Points
+    spaces: Spaces
     searcher: Searcher
     answers: Answers
     release: Release

@@ -30,6 +30,7 @@ from retrieval.embedder.factory import create_embedder
 from retrieval.index.edge_backup import snapshot_open
 from retrieval.index.factory import create_index
 from retrieval.search import Searcher
+from retrieval.spaces import Space, Spaces
 from serving.answer import AnswerEvent, Question
 from serving.api.app import create_app
 from serving.erasing import Eraser
@@ -162,13 +163,20 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
         index = create_index(settings.index, data_dir=folder, recipe=embedder.recipe)
         stack.push_async_callback(index.close)
         await index.open()
+        spaces = Spaces(
+            catalog=catalog,
+            default=Space(embedder, index),
+            settings=settings.embedder,
+            create_index=lambda recipe: create_index(settings.index, data_dir=folder, recipe=recipe),
+        )
+        stack.push_async_callback(spaces.close)
+        await spaces.open()
         parsers = ParserPool(settings.ingestion)
         stack.push_async_callback(parsers.close)
         pipeline = Pipeline(
             catalog=catalog,
             blobs=blobs,
-            index=index,
-            embedder=embedder,
+            spaces=spaces,
             parsers=parsers,
             settings=settings.ingestion,
             chunking=settings.chunking,
@@ -176,7 +184,7 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
         )
         worker = IngestionWorker(
             catalog=catalog,
-            index=index,
+            spaces=spaces,
             pipeline=pipeline,
             settings=settings.ingestion,
             telemetry=telemetry,
@@ -185,19 +193,20 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
         await worker.start(alone=True)
 
         async def health() -> list[PartHealth]:
-            return [await part.health() for part in (catalog, index, embedder)]
+            return [await part.health() for part in (catalog, index, spaces, embedder)]
 
         async def snapshot_index() -> Path | None:
-            return await snapshot_open([index], data_dir=folder)
+            return await snapshot_open(spaces.open_indexes(), data_dir=folder)
 
         yield Services(
             settings=settings,
             telemetry=telemetry,
             catalog=catalog,
             blobs=blobs,
-            eraser=Eraser(catalog=catalog, blobs=blobs, points=index),
-            index=index,
-            searcher=Searcher(embedder=embedder, index=index, catalog=catalog, settings=settings.retrieval),
+            eraser=Eraser(catalog=catalog, blobs=blobs, points=spaces),
+            index=spaces,
+            spaces=spaces,
+            searcher=Searcher(spaces=spaces, catalog=catalog, settings=settings.retrieval),
             answers=answers,
             release=await catalog.releases.ensure_champion({"generator": "scripted"}),
             wake_ingestion=worker.wake,

@@ -8,7 +8,9 @@ from footnote.core.catalog.erasures import Erasures
 from footnote.core.catalog.files import Files
 from footnote.core.catalog.jobs import Jobs
 from footnote.core.catalog.leases import Leases
+from footnote.core.catalog.reindexes import Reindexes
 from footnote.core.catalog.releases import Releases
+from footnote.core.catalog.spaces import SpaceRegister
 from footnote.core.catalog.turns import Turns
 from footnote.core.catalog.versions import Versions
 from footnote.core.catalog.workers import Workers
@@ -26,6 +28,8 @@ class Catalog:
         self.attachments = Attachments(self.database)
         self.batches = Batches(self.database)
         self.versions = Versions(self.database)
+        self.spaces = SpaceRegister(self.database)
+        self.reindexes = Reindexes(self.database)
         self.jobs = Jobs(self.database)
         self.workers = Workers(self.database)
         self.leases = Leases(self.database)
