@@ -24,9 +24,18 @@ class MediaType(StrEnum):
     TEXT = "text/plain"
     MAIL = "message/rfc822"
     OUTLOOK = "application/vnd.ms-outlook"
+    PNG = "image/png"
+    JPEG = "image/jpeg"
+    TIFF = "image/tiff"
+    WEBP = "image/webp"
+    BMP = "image/bmp"
+    GIF = "image/gif"
 
 
-SUPPORTED = "PDF, DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB, RTF, CSV, HTML, Markdown, plain text and e-mail (EML, MSG)"
+SUPPORTED = (
+    "PDF, DOCX, PPTX, XLSX, ODT, ODS, ODP, EPUB, RTF, CSV, HTML, Markdown, plain text, e-mail (EML, MSG) "
+    "and images with text (PNG, JPEG, TIFF, WebP, BMP, GIF)"
+)
 
 TEXT_KIND_BY_SUFFIX = {
     ".csv": MediaType.CSV,

@@ -127,6 +127,7 @@ class CagedProcess:
             outcome = self._outcome(request, progress=progress)
         self.n_documents += 1
         self.grown_bytes = self._resident() - self._resident_at_start
+        self.saw(_most_resident(self.pid))
         if isinstance(outcome, Document):
             return outcome
         if outcome.is_last:
@@ -233,12 +234,11 @@ class CagedProcess:
         if self._process.returncode is not None:
             return
         try:
-            _, status, usage = os.wait4(self.pid, 0)
+            _, status = os.waitpid(self.pid, 0)
         except ChildProcessError:  # somebody else waited for it
             self._process.returncode = -signal.SIGKILL
             return
         self._process.returncode = os.waitstatus_to_exitcode(status)
-        self.saw(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
     def saw(self, memory_bytes: int) -> None:
         """Note how much memory was in use."""
@@ -257,6 +257,19 @@ class CagedProcess:
             return psutil.Process(self.pid).memory_info().rss
         except psutil.Error:
             return 0
+
+
+def _most_resident(pid: int) -> int:
+    """Return the most memory that a living process ever had in use; 0 where the system does not tell.
+
+    What ``wait4`` tells of a process that ended begins with the memory of the one that started it.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    lines = (line.split() for line in status.splitlines())
+    return next((int(words[1]) * 1024 for words in lines if words[:1] == ["VmHWM:"]), 0)
 
 
 class _Sending:

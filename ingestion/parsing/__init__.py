@@ -8,6 +8,7 @@ from footnote.core.types import Document
 from ingestion.media_type import MediaType
 from ingestion.parsing.csv_tables import parse_csv
 from ingestion.parsing.epub import parse_epub
+from ingestion.parsing.images import IMAGE_TYPES, image_in_pieces
 from ingestion.parsing.limits import ParsingLimits, Progress, unreported
 from ingestion.parsing.mail import parse_mail
 from ingestion.parsing.markup import parse_html, parse_markdown, parse_text
@@ -56,7 +57,7 @@ def parse(path: Path, *, filename: str, limits: ParsingLimits) -> Document:
 
 
 def parse_in_pieces(path: Path, *, filename: str, limits: ParsingLimits, progress: Progress = unreported) -> Iterator[PieceOrEnd]:
-    """Return what ``parse`` returns, in pieces: a PDF's while it is read, those of other formats when they have been read.
+    """Return what ``parse`` returns, in pieces: PDFs and images while they are read, other formats when they have been read.
 
     Args:
         path: the file's bytes, under any name.
@@ -68,9 +69,14 @@ def parse_in_pieces(path: Path, *, filename: str, limits: ParsingLimits, progres
     if media_type is MediaType.PDF:
         yield from pdf_in_pieces(path, limits=limits, progress=progress)
         return
+    if media_type in IMAGE_TYPES:
+        yield from image_in_pieces(path, media_type=media_type, limits=limits, progress=progress)
+        return
     document = _PARSERS[media_type](path, limits=limits)
     if not document.elements:
         raise UnreadableDocument(
-            "There is no text in the file.", hint="It may hold only pictures; text in pictures is not recognised.", code="no_text"
+            "There is no text in the file.",
+            hint="It may hold only pictures: text in pictures is recognised in PDFs and images.",
+            code="no_text",
         )
     yield from in_pieces(document)

@@ -7,6 +7,7 @@ from footnote.core.errors import UnreadableDocument
 from ingestion.media_type import MediaType, suffix_of, unsupported
 from ingestion.recognition.archives import ZIP_SIGNATURES, type_of_archive
 from ingestion.recognition.compound_files import COMPOUND_SIGNATURE, type_of_compound_file
+from ingestion.recognition.images import image_type_of
 from ingestion.recognition.texts import kind_of_text, text_of_head
 
 __all__ = ["media_type_of"]
@@ -39,6 +40,9 @@ def media_type_of(path: Path, *, filename: str) -> MediaType:
         return type_of_archive(path)
     if head.startswith(COMPOUND_SIGNATURE):
         return type_of_compound_file(path)
+    image_type = image_type_of(head)
+    if image_type is not None:
+        return image_type
     text = text_of_head(head)
     if _is_pdf(path, head, is_text=text is not None):
         return MediaType.PDF

@@ -165,6 +165,24 @@ async def test_a_process_killed_from_outside_is_a_failure_that_may_pass(tmp_path
     assert (failure.code, failure.retryable) == ("parser_crashed", True)
 
 
+def test_a_crash_is_not_taken_for_a_lack_of_memory_because_the_server_is_large(tmp_path: Path) -> None:
+    path = hostile.never_answering(tmp_path / "a.pdf")
+    large = bytearray(b"x") * (200 * MIB)
+    process = CagedProcess(CageLimits(memory_bytes=300 * MIB, cpu_s=60, wall_s=60, output_bytes=MIB))
+    process.start()
+
+    def crash() -> None:
+        with path.open("wb"):
+            os.kill(process.pid, signal.SIGSEGV)
+
+    killer = threading.Thread(target=crash)
+    killer.start()
+    with pytest.raises(ParserCrashed, match="SIGSEGV"):
+        process.call([Request(action="parse", cpu_s=60, path=str(path), filename="a.pdf", limits=ParsingLimits())])
+    killer.join()
+    assert len(large) > 150 * MIB
+
+
 async def test_cancelling_ends_the_process_and_frees_the_turn(tmp_path: Path) -> None:
     path, note = hostile.never_answering(tmp_path / "a.pdf"), small_pdf(tmp_path)
     pool = ParserPool(IngestionSettings(n_parsers=1))

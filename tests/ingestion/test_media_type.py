@@ -62,7 +62,6 @@ def test_kinds_of_text(tmp_path: Path, content: bytes, filename: str, expected: 
 @pytest.mark.parametrize(
     ("content", "looks_like"),
     [
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "image/png"),
         (b"\x00" * 4096, "nothing but zeros"),
         (bytes(range(256)) * 8, "binary data"),
         (b"\xff\xfe" + bytes(range(256)) * 8, "binary data"),

@@ -6,8 +6,13 @@ from reportlab.pdfgen.canvas import Canvas
 
 from footnote.core.errors import DocumentTooLarge, UnreadableDocument
 from footnote.core.types import Document, Element, ElementKind
+from ingestion.cage.caged_process import CagedProcess
+from ingestion.cage.frames import Request
+from ingestion.cage.limits import CageLimits
 from ingestion.parsing import ParsingLimits, parse
-from tests.ingestion.files import BODY, lines, picture, ruled_table, write_pdf
+from ingestion.parsing.pdf import pdf_in_pieces
+from ingestion.pieces import assembled
+from tests.ingestion.files import BODY, lines, ruled_table, write_pdf
 
 LIMITS = ParsingLimits()
 
@@ -225,23 +230,6 @@ def test_without_pages(tmp_path: Path):
         read(tmp_path / "a.pdf")
 
 
-def test_scanned(tmp_path: Path):
-    from reportlab.lib.utils import ImageReader
-
-    with pytest.raises(UnreadableDocument, match=r"scanned.*OCR"):
-        read(write_pdf(tmp_path / "a.pdf", lambda c: c.drawImage(ImageReader(picture()), 72, 400, 200, 200)))
-
-
-def test_a_page_without_text_among_others_is_noted(tmp_path: Path):
-    from reportlab.lib.utils import ImageReader
-
-    def scanned(canvas: Canvas):
-        canvas.drawImage(ImageReader(picture()), 72, 400, 200, 200)
-
-    document = read(write_pdf(tmp_path / "a.pdf", lambda c: lines(c, list(BODY)), scanned))
-    assert document.notes == ("1 of 2 pages have no text; they may be scanned or show only pictures.",)
-
-
 def test_limits(tmp_path: Path):
     path = write_pdf(tmp_path / "a.pdf", *[lambda c: lines(c, list(BODY))] * 3)
     with pytest.raises(DocumentTooLarge, match="3 pages; at most 2"):
@@ -259,3 +247,48 @@ def test_threads_do_not_meet_in_pdfium(tmp_path: Path):
     for thread in threads:
         thread.join()
     assert {n: text.count(f"Document {n}") for n, text in texts.items()} == dict.fromkeys(range(4), 6)
+
+
+def test_windows_of_pages_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def page(number: int):
+        def draw(canvas: Canvas):
+            lines(canvas, ["Orrelwick Dosing, internal"], y=815, size=8)
+            if number in (1, 5):
+                lines(canvas, [f"{number} Chapter"], y=770, size=20 if number == 5 else 15, bold=True)
+            lines(canvas, [f"{BODY[0]} Part {number}.", "This needs no reim-", "bursement." if number == 1 else "bursement, ever."], y=720)
+            lines(canvas, [f"Edition 7, page {number} of 7"], y=30, size=8)
+
+        return draw
+
+    path = write_pdf(tmp_path / "a.pdf", *(page(n) for n in range(1, 8)))
+    whole = read(path)
+    monkeypatch.setattr("ingestion.parsing.pdf._WINDOW_PAGES", 2)
+    monkeypatch.setattr("ingestion.parsing.pdf.spool._IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr("ingestion.parsing.pdf.assembly.PIECE_CHARS", 100)
+    told: list[tuple[int, int | None]] = []
+    pieces = list(pdf_in_pieces(path, limits=LIMITS, progress=lambda done, total: told.append((done, total))))
+    assert assembled(pieces) == whole
+    assert len(pieces) > 5
+    assert told == [(n, 7) for n in range(1, 8)]
+    assert "Orrelwick" not in whole.text
+    assert "Edition" not in whole.text
+    assert [whole.text[e.start : e.end] for e in whole.elements if e.level] == ["1 Chapter", "5 Chapter"]
+    assert [e.level for e in whole.elements if e.level] == [2, 1], "the largest size of the whole document is the first level"
+
+
+def test_memory_does_not_grow_with_the_number_of_pages(tmp_path: Path):
+    def page(canvas: Canvas):
+        canvas.setFont("Helvetica", 4)
+        for index in range(120):
+            text = f"{canvas.getPageNumber()}.{index} {BODY[index % 3][:20]}"
+            canvas.drawString(30 if index % 2 else 300, 800 - 6 * (index // 2) - index % 2 * 3, text)
+
+    peaks: list[int] = []
+    for n_pages in (100, 400):
+        path = write_pdf(tmp_path / f"{n_pages}.pdf", *[page] * n_pages)
+        process = CagedProcess(CageLimits(memory_bytes=2**30, cpu_s=300, wall_s=300, output_bytes=2**30))
+        document = process.call([Request(action="parse", cpu_s=300, path=str(path), filename="a.pdf", limits=LIMITS)])
+        process.close()
+        assert document.n_pages == n_pages
+        peaks.append(process.peak_bytes)
+    assert peaks[1] - peaks[0] < 7 * 2**20, "four times as many pages take hardly more memory"

@@ -1,6 +1,6 @@
 """Segments, columns and tables, on words placed by hand."""
 
-from ingestion.parsing.pdf.glyphs import PageGlyphs, Ruling, Word
+from ingestion.parsing.page_glyphs import PageGlyphs, Ruling, Word
 from ingestion.parsing.pdf.segments import in_column_order, rows_of, segment_of, segments_of
 from ingestion.parsing.pdf.tables import aligned_table, is_number, n_header_rows, ruled_tables, table_spans
 

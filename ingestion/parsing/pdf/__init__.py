@@ -3,34 +3,30 @@
 Pages are read one after the other, in windows, and what was made of them waits in a file: memory does not grow with their number.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import reduce
 from pathlib import Path
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from footnote.core.errors import DocumentTooLarge, UnreadableDocument
-from footnote.core.types import Document, ElementKind
+from footnote.core.types import Document
 from ingestion.elements import DocumentBuilder
-from ingestion.hyphenation import joined, vocabulary
 from ingestion.media_type import MediaType
 from ingestion.parsing.limits import ParsingLimits, Progress, unreported
-from ingestion.parsing.pdf.blocks import Block, Line, blocks_of
-from ingestion.parsing.pdf.glyphs import PDFIUM_LOCK, PageGlyphs, read_page
-from ingestion.parsing.pdf.headings import HeadingLevels, TypeSurvey
-from ingestion.parsing.pdf.running import RunningLines
-from ingestion.parsing.pdf.segments import joined_by_space
+from ingestion.parsing.ocr.recogniser import MAX_PIXELS, NoRecogniser, Recogniser, find_recogniser, nothing_recognised
+from ingestion.parsing.page_glyphs import PageGlyphs
+from ingestion.parsing.page_ranges import page_ranges
+from ingestion.parsing.pdf.assembly import add_pages
+from ingestion.parsing.pdf.blocks import blocks_of
+from ingestion.parsing.pdf.drawing import PagePicture, draw_page, shows_nothing
+from ingestion.parsing.pdf.glyphs import PDFIUM_LOCK, read_page
 from ingestion.parsing.pdf.spool import PageSpool, SpooledPage
 from ingestion.parsing.pdf.tables import ruled_tables
-from ingestion.pieces import PIECE_CHARS, PieceOrEnd, assembled, in_pieces
+from ingestion.pieces import PieceOrEnd, assembled, in_pieces
 
-_CAPTION = re.compile(r"^(table|tab\.|tabelle|tableau|tabla|exhibit)\s*[\dIVX]", re.IGNORECASE)
 _SAVE_AGAIN = "Open it in a viewer and save it again, then upload the new copy."
-_SCANNED_HINT = "It seems to be scanned, and there is no text recognition (OCR) here: upload a copy with a text layer."
-
 
 _WINDOW_PAGES = 100
 """PDFium keeps what it has read of a file for as long as the file is open: it is opened anew for each window."""
@@ -59,42 +55,92 @@ def pdf_in_pieces(
     What a page is made of waits in a temporary file until the whole document has told which lines run through it, in which sizes it is
     set, and which words it has.
     """
-    notes: list[str] = []
+    reading = _Reading(limits, with_ruled_tables=with_ruled_tables)
     with PageSpool() as pages:
-        for page in _read_pages(path, limits=limits, with_ruled_tables=with_ruled_tables, notes=notes, progress=progress):
+        for page in reading.pages_of(path, progress=progress):
             pages.add(page)
-        if pages.n_pages == pages.n_without_text:
-            raise UnreadableDocument("The PDF has no text.", hint=_SCANNED_HINT, code="no_text")
-        kept = _KeptBlocks(pages)
+        reading.check_text(pages)
         builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
-        for _ in _add_blocks(builder, kept):
-            if builder.waiting_chars >= PIECE_CHARS:
-                yield builder.take()
-        if pages.n_without_text:
-            notes.append(f"{pages.n_without_text} of {pages.n_pages} pages have no text; they may be scanned or show only pictures.")
-        end = builder.build(media_type=MediaType.PDF, n_pages=pages.n_pages, notes=tuple(notes))
+        yield from add_pages(builder, pages)
+        end = builder.build(media_type=MediaType.PDF, n_pages=pages.n_pages, notes=tuple(reading.notes_on(pages)))
     yield from in_pieces(end)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------- reading
 
 
-def _read_pages(
-    path: Path, *, limits: ParsingLimits, with_ruled_tables: bool, notes: list[str], progress: Progress
-) -> Iterator[SpooledPage]:
-    n_pages, start = 1, 0
-    while start < n_pages:
-        with ExitStack() as stack:
-            document = _open(path, stack=stack)
-            with PDFIUM_LOCK:
-                n_pages = len(document)
-            _check_page_count(n_pages, limits=limits)
-            for index in range(start, min(start + _WINDOW_PAGES, n_pages)):
-                glyphs = _read_page(document, index, notes=notes)
-                ruled = ruled_tables(glyphs) if with_ruled_tables else []
-                yield SpooledPage(glyphs.height, tuple(blocks_of(glyphs, ruled)))
-                progress(index + 1, n_pages)
-        start += _WINDOW_PAGES
+class _Reading:
+    """Reads the pages of one file, and keeps what is to be said of it."""
+
+    def __init__(self, limits: ParsingLimits, *, with_ruled_tables: bool) -> None:
+        self._limits = limits
+        self._with_ruled_tables = with_ruled_tables
+        self._recogniser: Recogniser | NoRecogniser | None = None
+        self._damaged: list[int] = []
+
+    def pages_of(self, path: Path, *, progress: Progress) -> Iterator[SpooledPage]:
+        n_pages, start = 1, 0
+        while start < n_pages:
+            with ExitStack() as stack:
+                document = _open(path, stack=stack)
+                with PDFIUM_LOCK:
+                    n_pages = len(document)
+                _check_page_count(n_pages, limits=self._limits)
+                for index in range(start, min(start + _WINDOW_PAGES, n_pages)):
+                    yield self._page(document, index)
+                    progress(index + 1, n_pages)
+            start += _WINDOW_PAGES
+
+    def check_text(self, pages: PageSpool) -> None:
+        """Refuse a file without any text, and say what would help."""
+        if pages.has_text:
+            return
+        if isinstance(self._recogniser, NoRecogniser):
+            raise UnreadableDocument("The PDF is scanned: its pages are pictures without text.", hint=self._recogniser.hint, code="no_text")
+        if isinstance(self._recogniser, Recogniser):
+            raise nothing_recognised(self._recogniser, where="on the PDF's pages")
+        if self._damaged:
+            raise UnreadableDocument("The PDF's pages are damaged.", hint=_SAVE_AGAIN, code="damaged")
+        raise UnreadableDocument("The PDF's pages are empty.", hint="Upload a copy that shows something.", code="no_text")
+
+    def notes_on(self, pages: PageSpool) -> list[str]:
+        """Say which pages lack text, and which of it is not the file's own."""
+        notes = [f"Damaged and left out: {page_ranges(self._damaged)}."] if self._damaged else []
+        if isinstance(self._recogniser, Recogniser):
+            notes.extend(self._recogniser.notes())
+        if pages.without_text:
+            hint = f" {self._recogniser.hint}" if isinstance(self._recogniser, NoRecogniser) else ""
+            notes.append(f"No text on {page_ranges(pages.without_text)} of {pages.n_pages}: scanned, or only pictures.{hint}")
+        return notes
+
+    def _page(self, document: pdfium.PdfDocument, index: int) -> SpooledPage:
+        number = index + 1
+        glyphs, picture, is_blank = self._glyphs(document, index)
+        if picture is not None and isinstance(self._recogniser, Recogniser):
+            glyphs = self._recogniser.page(picture.image, number=number, dpi=picture.dpi)
+        ruled = ruled_tables(glyphs) if self._with_ruled_tables else []
+        return SpooledPage(number, glyphs.height, tuple(blocks_of(glyphs, ruled)), is_blank=is_blank)
+
+    def _glyphs(self, document: pdfium.PdfDocument, index: int) -> tuple[PageGlyphs, PagePicture | None, bool]:
+        """Return a page's words, its picture if it shows something but has none, and whether it is blank.
+
+        A page that PDFium cannot load is left out.
+        """
+        with PDFIUM_LOCK, ExitStack() as stack:
+            try:
+                page = document[index]
+                stack.callback(page.close)
+                glyphs = read_page(page, number=index + 1)
+                if glyphs.words or shows_nothing(page):
+                    return glyphs, None, not glyphs.words
+                if self._recogniser is None:
+                    self._recogniser = find_recogniser(self._limits)
+                if isinstance(self._recogniser, NoRecogniser):
+                    return glyphs, None, False
+                return glyphs, draw_page(page, max_pixels=min(MAX_PIXELS, self._limits.max_image_pixels)), False
+            except pdfium.PdfiumError:
+                self._damaged.append(index + 1)
+                return PageGlyphs(number=index + 1, width=0.0, height=0.0, words=(), rulings=()), None, True
 
 
 def _open(path: Path, *, stack: ExitStack) -> pdfium.PdfDocument:
@@ -137,78 +183,3 @@ def _check_page_count(n_pages: int, *, limits: ParsingLimits) -> None:
             hint="Split it, or raise ingestion.max_pages.",
             code="page_limit",
         )
-
-
-def _read_page(document: pdfium.PdfDocument, index: int, *, notes: list[str]) -> PageGlyphs:
-    """Read one page; a page that PDFium cannot load is left out, with a note."""
-    with PDFIUM_LOCK, ExitStack() as stack:
-        try:
-            page = document[index]
-            stack.callback(page.close)
-            return read_page(page, number=index + 1)
-        except pdfium.PdfiumError:
-            notes.append(f"Page {index + 1} is damaged and was left out.")
-            return PageGlyphs(number=index + 1, width=0.0, height=0.0, words=(), rulings=())
-
-
-# --------------------------------------------------------------------------------------------------------------------------- building
-
-
-class _KeptBlocks:
-    """The blocks of all pages without running headers and footers; all of them where nothing else would be left."""
-
-    def __init__(self, pages: PageSpool) -> None:
-        self._pages = pages
-        self._running = RunningLines()
-        survey = TypeSurvey()
-        for page in pages:
-            self._running.see(page.blocks, page_height=page.height)
-            survey.see(page.blocks)
-        self._body_size = survey.body_size
-        self._keeps_all = not any(True for _ in self)
-
-    def __iter__(self) -> Iterator[Block]:
-        for page in self._pages:
-            if self._keeps_all:
-                yield from page.blocks
-            else:
-                yield from self._running.without(page.blocks, page_height=page.height, body_size=self._body_size)
-
-    _keeps_all = False
-
-
-def _add_blocks(builder: DocumentBuilder, blocks: Iterable[Block]) -> Iterator[None]:
-    """Add blocks, which can be gone through several times; what is added can be taken away between any two."""
-    survey = TypeSurvey()
-    survey.see(blocks)
-    levels = HeadingLevels(survey)
-    words = vocabulary(line.text for block in blocks for line in block.lines)
-    caption: str | None = None
-    for block in blocks:
-        if block.table is not None:
-            table = block.table
-            builder.add(ElementKind.TABLE, table.text, page=block.page, box=block.box, n_header_rows=table.n_header_rows, caption=caption)
-            caption = None
-        else:
-            text = _flowing(block.lines, words=words)
-            level = levels.level_of(block)
-            caption = text if _CAPTION.match(text) and len(text) <= 300 else None
-            builder.add(_kind(block, level=level, is_caption=caption is not None), text, page=block.page, box=block.box, level=level)
-        yield
-
-
-def _kind(block: Block, *, level: int | None, is_caption: bool) -> ElementKind:
-    if is_caption:
-        return ElementKind.CAPTION
-    if level is not None:
-        return ElementKind.TITLE
-    return ElementKind.LIST_ITEM if block.is_list_item else ElementKind.TEXT
-
-
-def _flowing(lines: tuple[Line, ...], *, words: frozenset[str]) -> str:
-    """Return lines as one paragraph: broken words put together, line breaks replaced by spaces."""
-    pieces = [lines[0].text]
-    for line in lines[1:]:
-        mended = joined(pieces[-1], line.text, words=words)
-        pieces[-1:] = [mended] if mended is not None else [pieces[-1], line.text]
-    return reduce(joined_by_space, pieces)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footnote.core.types import Box
-from ingestion.parsing.pdf.glyphs import PageGlyphs, Word
+from ingestion.parsing.page_glyphs import PageGlyphs, Word
 from ingestion.parsing.pdf.segments import Row, Segment, in_column_order, is_right_to_left, joined_by_space, rows_of, segments_of
 from ingestion.parsing.pdf.tables import TableText, aligned_table, table_spans, without_list_gaps
 

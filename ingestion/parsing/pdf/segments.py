@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from footnote.core.types import Box
-from ingestion.parsing.pdf.glyphs import Word
+from ingestion.parsing.page_glyphs import Word
 
 _GAP_IN_HEIGHTS = 0.9
 """A gap wider than this many line heights separates segments: more than a space in justified text, less than a gutter."""

@@ -14,10 +14,12 @@ _IN_MEMORY_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SpooledPage:
-    """A page's height in points, and its blocks in reading order."""
+    """A page's number, its height in points, and its blocks in reading order; ``is_blank`` where it shows nothing."""
 
+    number: int
     height: float
     blocks: tuple[Block, ...]
+    is_blank: bool = False
 
 
 class PageSpool:
@@ -26,7 +28,9 @@ class PageSpool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by __exit__
         self.n_pages = 0
-        self.n_without_text = 0
+        self.has_text = False
+        self.without_text: list[int] = []
+        """The numbers of pages that show something, but no text."""
 
     def __enter__(self) -> Self:
         return self
@@ -37,7 +41,9 @@ class PageSpool:
     def add(self, page: SpooledPage) -> None:
         pickle.dump(page, self._file, protocol=pickle.HIGHEST_PROTOCOL)
         self.n_pages += 1
-        self.n_without_text += not page.blocks
+        self.has_text = self.has_text or bool(page.blocks)
+        if not page.blocks and not page.is_blank:
+            self.without_text.append(page.number)
 
     def __iter__(self) -> Iterator[SpooledPage]:
         self._file.seek(0)

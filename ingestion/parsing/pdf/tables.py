@@ -8,7 +8,7 @@ from typing import Any
 
 from footnote.core.types import Box
 from ingestion.elements import table_row
-from ingestion.parsing.pdf.glyphs import PageGlyphs, Ruling, Word
+from ingestion.parsing.page_glyphs import PageGlyphs, Ruling, Word
 from ingestion.parsing.pdf.segments import Row, Segment, is_right_to_left, joined_segments, rows_of_words, segment_of
 
 _NUMBER_CELL = re.compile(r"^[\s$€£¥(+\-–—]*(US\$)?\s*[\d.,]*\d[\d.,]*\s*[%)x]*$|^[—–-]$")
