@@ -14,8 +14,7 @@ from ingestion.media_type import MediaType
 from ingestion.parsing.archives import check_expansion
 from ingestion.parsing.limits import ParsingLimits
 from ingestion.parsing.malformed import MALFORMED_INPUT_ERRORS
-from ingestion.parsing.markup import pieces_of_html
-from ingestion.parsing.partitioning import add_pieces, level_by_depth
+from ingestion.parsing.web_pages import add_page
 from ingestion.parsing.xml_trees import Node, local_name, member_tree
 
 CONTAINER = "META-INF/container.xml"
@@ -99,7 +98,7 @@ def _add_chapter(builder: DocumentBuilder, archive: zipfile.ZipFile, name: str, 
     except (KeyError, UnreadableDocument, *MALFORMED_INPUT_ERRORS):
         notes.append(f"The chapter {posixpath.basename(name)} is missing or damaged and was left out.")
         return
-    add_pieces(builder, pieces_of_html(text), heading_level=level_by_depth)
+    add_page(builder, text)
 
 
 def _metadata(package: tuple[str, Node], name: str) -> str | None:

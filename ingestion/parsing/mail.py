@@ -1,4 +1,4 @@
-"""E-mail (EML): its subject as the title, who wrote it to whom and when, its body by unstructured, and what text is attached to it.
+"""E-mail (EML): its subject as the title, who wrote it to whom and when, its body, and what text is attached to it.
 
 Attached texts and forwarded messages are part of what the message says, and are read under a heading of their own. Other attachments are
 files by themselves, with pages and readers that a mail has not: they are named in a note, to be uploaded apart.
@@ -18,8 +18,9 @@ from ingestion.media_type import MediaType
 from ingestion.parsing.csv_tables import add_csv
 from ingestion.parsing.limits import ParsingLimits
 from ingestion.parsing.malformed import MALFORMED_INPUT_ERRORS
-from ingestion.parsing.markup import level_of_plain_heading, pieces_of_html, pieces_of_text
-from ingestion.parsing.partitioning import add_pieces, level_by_depth
+from ingestion.parsing.markup import level_of_plain_heading, pieces_of_text
+from ingestion.parsing.partitioning import add_pieces
+from ingestion.parsing.web_pages import add_page
 
 _SHOWN_HEADERS = ("From", "To", "Cc", "Date")
 _MAX_DEPTH = 5
@@ -99,17 +100,13 @@ class _Writer:
         if subtype == "csv":
             add_csv(self.builder, text)
         elif subtype == "html":
-            add_pieces(self.builder, pieces_of_html(text), heading_level=lambda piece: _below(level, level_by_depth(piece)))
+            add_page(self.builder, text, below_level=level)
         else:
             add_pieces(
                 self.builder,
                 pieces_of_text(text),
                 heading_level=lambda piece: None if level_of_plain_heading(piece) is None else level + 1,
             )
-
-
-def _below(level: int, heading_level: int | None) -> int | None:
-    return None if heading_level is None else level + heading_level
 
 
 def _header(message: EmailMessage, name: str) -> str:

@@ -1,4 +1,4 @@
-"""HTML, Markdown and plain text, by unstructured."""
+"""HTML, Markdown and plain text."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ from ingestion.decoding import decoded
 from ingestion.elements import DocumentBuilder
 from ingestion.media_type import MediaType
 from ingestion.parsing.limits import ParsingLimits
-from ingestion.parsing.partitioning import NO_LANGUAGE_DETECTION, add_pieces, level_by_depth, partitioned
+from ingestion.parsing.partitioning import NO_LANGUAGE_DETECTION, add_pieces, partitioned
+from ingestion.parsing.web_pages import add_page
 
 if TYPE_CHECKING:
     from unstructured.documents.elements import Element as Piece
@@ -21,37 +22,25 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
 
 
 def parse_html(path: Path, *, limits: ParsingLimits) -> Document:
-    """Return a web page; its navigation, header and footer are left out by unstructured."""
-    text = decoded(path.read_bytes())
+    """Return a web page, without its site's navigation and footer."""
     builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
-    add_pieces(builder, pieces_of_html(text), heading_level=level_by_depth)
+    add_page(builder, decoded(path.read_bytes()))
     return builder.build(media_type=MediaType.HTML)
-
-
-def pieces_of_html(text: str) -> "list[Piece]":
-    """Return unstructured's elements of a web page."""
-
-    def partition() -> "list[Piece]":
-        from unstructured.partition.html import partition_html  # noqa: PLC0415
-
-        return partition_html(text=text, languages=NO_LANGUAGE_DETECTION)
-
-    return partitioned(partition, what="web page") if text.strip() else []
 
 
 def parse_markdown(path: Path, *, limits: ParsingLimits) -> Document:
     """Return a Markdown document, without the settings that some tools keep at its top."""
-
-    def partition() -> "list[Piece]":
-        from unstructured.partition.md import partition_md  # noqa: PLC0415
-
-        return partition_md(text=text, languages=NO_LANGUAGE_DETECTION, extensions=["tables", "fenced_code", "sane_lists"])
-
-    text = _FRONT_MATTER.sub("", decoded(path.read_bytes()))
     builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
-    pieces = partitioned(partition, what="Markdown document") if text.strip() else []
-    add_pieces(builder, pieces, heading_level=level_by_depth)
+    add_markdown(builder, decoded(path.read_bytes()))
     return builder.build(media_type=MediaType.MARKDOWN)
+
+
+def add_markdown(builder: DocumentBuilder, text: str) -> None:
+    """Append Markdown to a document: it stands for a web page, and may have parts of one in it."""
+    import markdown  # noqa: PLC0415 - a tenth of a second
+
+    page = markdown.markdown(_FRONT_MATTER.sub("", text), extensions=["tables", "fenced_code", "sane_lists", "footnotes"])
+    add_page(builder, page)
 
 
 def parse_text(path: Path, *, limits: ParsingLimits) -> Document:
