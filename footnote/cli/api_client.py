@@ -1,7 +1,7 @@
 """The API as the command line calls it: footnote's own HTTP surface, and nothing behind it."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -82,8 +82,16 @@ class ApiClient:
             answer = self._send("POST", "files", data={"purpose": "assistants"}, files=files)
         return UploadedFile.model_validate(answer)
 
-    def attach(self, collection_id: str, file_id: str) -> Attachment:
-        return Attachment.model_validate(self._call("POST", f"vector_stores/{collection_id}/files", body={"file_id": file_id}))
+    def attach(self, collection_id: str, file_id: str, *, source: str | None = None, replaces: Sequence[str] = ()) -> Attachment:
+        """Attach a file; it takes the place of what came from the same source, and of the files that are named."""
+        body: dict[str, Any] = {"file_id": file_id}
+        body |= {"source": source} if source else {}
+        body |= {"replaces": list(replaces)} if replaces else {}
+        return Attachment.model_validate(self._call("POST", f"vector_stores/{collection_id}/files", body=body))
+
+    def act(self, collection_id: str, file_id: str, action: str) -> Attachment:
+        """Cancel, retry or process a file."""
+        return Attachment.model_validate(self._call("POST", f"vector_stores/{collection_id}/files/{file_id}/{action}"))
 
     def attachment(self, collection_id: str, file_id: str) -> Attachment:
         return Attachment.model_validate(self._call("GET", f"vector_stores/{collection_id}/files/{file_id}"))

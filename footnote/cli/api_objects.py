@@ -37,10 +37,15 @@ class LastError(ApiObject):
 
 
 class IngestionJob(ApiObject):
-    """How far an attachment is: the state of its job, and counts of pages, chunks and the like."""
+    """How far an attachment is: the state of its job, counts of pages, chunks and the like, and what takes whose place."""
 
     state: str
+    attempt: int = 0
+    searchable: bool = False
     counts: dict[str, int] = Field(default_factory=dict[str, int])
+    replaces: list[str] = Field(default_factory=list[str])
+    replaced_by: str | None = None
+    source: str | None = None
 
 
 class Attachment(ApiObject):

@@ -12,7 +12,7 @@ from footnote.cli.api_objects import Claim, FileCitation, Footnote, Passage
 from footnote.cli.collection_choice import existing_collections
 from footnote.cli.failure import CommandFailed
 from footnote.cli.json_documents import AskDocument, FootnoteShown
-from footnote.cli.terminal import output
+from footnote.cli.terminal import output, printable
 
 MARKS = {"supported": "[green]✓[/]", "unsupported": "[red]✗[/]", "unchecked": "[yellow]?[/]"}
 VERDICTS = {"supported": "supported by", "unsupported": "not supported", "unchecked": "not checked"}
@@ -41,7 +41,7 @@ def ask(client: ApiClient, question: str, *, collection: str | None, on_text: Ca
 def show_text(piece: str) -> None:
     """Print a piece of the answer at once, as it is."""
     console = output()
-    console.out(piece, end="", highlight=False)
+    console.out(printable(piece), end="", highlight=False)
     console.file.flush()
 
 
@@ -119,12 +119,12 @@ def _claim_line(text: str, claim: Claim) -> str:
 
 def _show_footnote(console: Console, shown: FootnoteShown) -> None:
     place = shown.filename + (f", page {shown.page}" if shown.page else "") + (f": {shown.heading}" if shown.heading else "")
-    console.print(f"[bold]\\[{shown.n}][/] {escape(place)}")
+    console.print(f"[bold]\\[{shown.n}][/] {escape(printable(place))}")
     for quote in shown.quotes:
         console.print(Padding(f"[dim]“{escape(_shortened(quote, QUOTE_CHARS))}”[/]", (0, 0, 0, 4), expand=False))
 
 
 def _shortened(text: str, n_chars: int) -> str:
     """Return the text on one line, cut at so many characters."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= n_chars else line[: n_chars - 1].rstrip() + "…"

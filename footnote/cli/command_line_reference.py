@@ -11,11 +11,12 @@ from typing import Any
 import typer.main
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from footnote.cli.json_documents import (
     AskDocument,
     BackupDocument,
+    ChangedDocuments,
     DoctorDocument,
     DocumentsDocument,
     IngestDocument,
@@ -47,6 +48,9 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "search": SearchDocument,
     "ask": AskDocument,
     "documents": DocumentsDocument,
+    "documents cancel": ChangedDocuments,
+    "documents retry": ChangedDocuments,
+    "documents process": ChangedDocuments,
     "doctor": DoctorDocument,
     "backup": BackupDocument,
     "restore": RestoreDocument,
@@ -55,12 +59,20 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
 
 def command_line_reference() -> str:
     """Return ``docs/command-line.md``."""
-    commands = [command for command in typer.main.get_group(app).commands.values() if isinstance(command, TyperCommand)]
-    return "\n".join([INTRODUCTION, *(line for command in commands for line in _section(command))]).rstrip() + "\n"
+    sections = (line for name, command in _commands(typer.main.get_group(app)) for line in _section(name, command))
+    return "\n".join([INTRODUCTION, *sections]).rstrip() + "\n"
 
 
-def _section(command: TyperCommand) -> Iterator[str]:
-    name = command.name or ""
+def _commands(group: TyperGroup, before: str = "") -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
+    """Yield commands with their full names, a group before those in it."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperCommand | TyperGroup):
+            yield before + name, command
+        if isinstance(command, TyperGroup):
+            yield from _commands(command, f"{before}{name} ")
+
+
+def _section(name: str, command: TyperCommand | TyperGroup) -> Iterator[str]:
     yield f"## footnote {name}\n"
     yield from _explanation(inspect.cleandoc(command.help or ""))
     yield "| option | meaning |\n| --- | --- |"

@@ -1,5 +1,7 @@
 """``footnote documents``: what the collections hold, and how far each document is."""
 
+from collections.abc import Sequence
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -7,7 +9,7 @@ from footnote.cli.api_client import ApiClient
 from footnote.cli.api_objects import Attachment, Collection
 from footnote.cli.collection_choice import existing_collections
 from footnote.cli.json_documents import DocumentsDocument, StoredDocument
-from footnote.cli.terminal import output
+from footnote.cli.terminal import output, printable
 
 COLOURS = {"completed": "green", "in_progress": "yellow", "failed": "red", "cancelled": "dim"}
 
@@ -19,7 +21,7 @@ def documents(client: ApiClient, *, collection: str | None) -> DocumentsDocument
         CommandFailed: there is no such collection, or the server does not answer.
     """
     places = existing_collections(client, collection)
-    return DocumentsDocument(documents=[_document(each, place) for place in places for each in client.attachments(place.id)])
+    return DocumentsDocument(documents=[stored_document(each, place) for place in places for each in client.attachments(place.id)])
 
 
 def show_documents(document: DocumentsDocument) -> None:
@@ -28,29 +30,50 @@ def show_documents(document: DocumentsDocument) -> None:
     if not document.documents:
         console.print("There are no documents yet. `footnote ingest PATH` brings some in.")
         return
+    console.print(document_table(document.documents))
+
+
+def document_table(documents: Sequence[StoredDocument]) -> Table:
+    """Return a table of documents: where they are, how far, and why they failed."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("collection", "file", "state"):
         table.add_column(title, overflow="fold")
     for title in ("pages", "chunks", "kB"):
         table.add_column(title, justify="right")
     table.add_column("", overflow="fold")
-    for each in document.documents:
-        state = f"[{COLOURS[each.state]}]{each.stage if each.state == 'in_progress' else each.state}[/]"
-        cells = (_or_blank(each.pages), _or_blank(each.chunks), f"{each.bytes / 1000:.1f}", escape(each.error or ""))
-        table.add_row(escape(each.collection.name), escape(each.filename), state, *cells)
-    console.print(table)
+    for each in documents:
+        state = f"[{COLOURS[each.state]}]{progress_of(each)}[/]"
+        cells = (_or_blank(each.pages), _or_blank(each.chunks), f"{each.bytes / 1000:.1f}", escape(printable(each.error or "")))
+        table.add_row(escape(printable(each.collection.name)), escape(printable(each.filename)), state, *cells)
+    return table
 
 
-def _document(attachment: Attachment, place: Collection) -> StoredDocument:
+def progress_of(document: StoredDocument) -> str:
+    """Say in a few words how far a document is: ``embedding 40 of 120``, ``parsing, attempt 2``."""
+    if document.state != "in_progress":
+        return f"{document.state}, still found" if document.state == "failed" and document.searchable else document.state
+    done = f" {document.chunks_done or 0} of {document.chunks}" if document.stage in ("embedding", "writing") and document.chunks else ""
+    attempt = f", attempt {document.attempt}" if document.attempt > 1 else ""
+    return document.stage + done + attempt
+
+
+def stored_document(attachment: Attachment, place: Collection) -> StoredDocument:
+    """Return an attachment as ``--json`` prints it."""
+    counts = attachment.job.counts
     return StoredDocument(
         file_id=attachment.id,
         filename=attachment.filename,
         collection=place,
         state=attachment.status,
         stage=attachment.job.state,
+        attempt=attachment.job.attempt,
+        searchable=attachment.job.searchable,
         bytes=attachment.usage_bytes,
-        pages=attachment.job.counts.get("pages") or None,
-        chunks=attachment.job.counts.get("chunks"),
+        pages=counts.get("pages") or None,
+        chunks=counts.get("chunks"),
+        chunks_done=counts.get("chunks_done"),
+        replaces=attachment.job.replaces,
+        replaced_by=attachment.job.replaced_by,
         error=attachment.last_error.message if attachment.last_error else None,
         attached_at=attachment.created_at,
     )

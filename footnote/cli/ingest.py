@@ -1,7 +1,7 @@
 """``footnote ingest``: files go to the server, several at a time, and the command stays until each has ended."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from footnote.cli.failure import CommandFailed
 from footnote.cli.ingest_plan import KnownFile, LocalFile, plan_ingest, read_local_file
 from footnote.cli.ingest_progress import StageBars, stage_bars, stage_totals
 from footnote.cli.json_documents import FailedFile, IngestDocument, IngestedFile
-from footnote.cli.terminal import messages, output
+from footnote.cli.terminal import messages, output, printable
 
 UPLOADS_AT_ONCE = 4
 SHORTEST_POLL_S = 0.2
@@ -29,8 +29,11 @@ COLLECTION_ID_PREFIX = "vs_"
 Sending = Future[tuple[KnownFile, Attachment]]
 
 
-def ingest(client: ApiClient, paths: Sequence[Path], *, collection: str | None) -> IngestDocument:
+def ingest(client: ApiClient, paths: Sequence[Path], *, collection: str | None, replace: bool = False) -> IngestDocument:
     """Bring files into a collection, which is created where there is none of that name.
+
+    What has changed since the same path was brought in takes the place of its older version; with ``replace`` a new file also takes the
+    place of the caller's others of its name.
 
     Raises:
         CommandFailed: the server does not answer, refuses what does not concern a single file, or Ctrl-C was pressed.
@@ -38,12 +41,14 @@ def ingest(client: ApiClient, paths: Sequence[Path], *, collection: str | None) 
     began = time.monotonic()
     target, created = _target(client, collection or DEFAULT)
     local, unreadable = _read(paths)
-    plan = plan_ingest(local, uploaded=client.files(), attached=client.attachments(target.id))
-    run = _Run(client, target, failed=unreadable)
+    plan = plan_ingest(local, uploaded=client.files(), attached=client.attachments(target.id), replace=replace)
+    run = _Run(client, target, failed=unreadable, replaced=plan.replaced)
     with stage_bars(
         messages(), n_documents=len(plan.upload) + len(plan.attach), n_upload_bytes=sum(file.n_bytes for file in plan.upload)
     ) as bars:
         try:
+            for known in plan.moved:
+                client.attach(target.id, known.file_id, source=known.local.source)
             run.work(upload=plan.upload, attach=plan.attach, bars=bars)
         except KeyboardInterrupt:
             raise CommandFailed("Stopped.", hint="What was sent is kept: the same command goes on from there.") from None
@@ -52,6 +57,7 @@ def ingest(client: ApiClient, paths: Sequence[Path], *, collection: str | None) 
         collection=target,
         collection_created=created,
         added=run.added(),
+        replaced=run.n_replaced(),
         present=present,
         failed=run.failures(),
         seconds=round(time.monotonic() - began, 1),
@@ -69,11 +75,11 @@ def show_ingest(document: IngestDocument) -> None:
     _add_rows(table, "[green]added[/]", document.added)
     _add_rows(table, "[dim]there already[/]", document.present)
     for failed in document.failed:
-        table.add_row("[red]failed[/]", escape(failed.path), "", "", escape(failed.message))
+        table.add_row("[red]failed[/]", escape(printable(failed.path)), "", "", escape(printable(failed.message)))
     console = output()
     console.print(table)
     console.print(
-        f"{len(document.added)} added, {len(document.present)} there already, {len(document.failed)} failed, "
+        f"{len(document.added)} added{_replacing(document)}, {len(document.present)} there already, {len(document.failed)} failed, "
         f"in {document.seconds:.1f} s; collection {escape(document.collection.name)} ({document.collection.id})"
     )
 
@@ -85,6 +91,8 @@ class _Run:
     client: ApiClient
     collection: Collection
     failed: list[FailedFile] = field(default_factory=list[FailedFile])
+    replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    _replaces: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     _known: dict[str, KnownFile] = field(default_factory=dict[str, KnownFile])
     _latest: dict[str, Attachment] = field(default_factory=dict[str, Attachment])
 
@@ -107,6 +115,9 @@ class _Run:
     def added(self) -> list[IngestedFile]:
         return [_ingested(known, self._latest[known.file_id]) for known in self._ended("completed")]
 
+    def n_replaced(self) -> int:
+        return sum(len(self._replaces[known.file_id]) for known in self._ended("completed"))
+
     def failures(self) -> list[FailedFile]:
         ended = [_failure(known, self._latest[known.file_id]) for state in ("failed", "cancelled") for known in self._ended(state)]
         return self.failed + ended
@@ -121,7 +132,9 @@ class _Run:
         return self._attach(KnownFile(file, uploaded.id))
 
     def _attach(self, known: KnownFile) -> tuple[KnownFile, Attachment]:
-        return known, self.client.attach(self.collection.id, known.file_id)
+        local = known.local
+        replaces = self.replaced.get(local.source, ())
+        return known, self.client.attach(self.collection.id, known.file_id, source=local.source, replaces=replaces)
 
     def _collect(self, waiting: dict[Sending, LocalFile]) -> None:
         """Take over what has been sent, and leave what has not."""
@@ -135,6 +148,7 @@ class _Run:
                 self.failed.append(_unreadable(file.path, error))
             else:
                 self._known[known.file_id], self._latest[known.file_id] = known, attachment
+                self._replaces[known.file_id] = attachment.job.replaces
 
     def _look(self) -> float:
         """Ask how far everything is; return the seconds that it took."""
@@ -199,9 +213,13 @@ def _failure(known: KnownFile, attachment: Attachment) -> FailedFile:
 
 def _add_rows(table: Table, kind: str, files: Sequence[IngestedFile]) -> None:
     for file in files[:ROWS_OF_A_KIND]:
-        table.add_row(kind, escape(file.path), _or_blank(file.pages), _or_blank(file.chunks), "")
+        table.add_row(kind, escape(printable(file.path)), _or_blank(file.pages), _or_blank(file.chunks), "")
     if len(files) > ROWS_OF_A_KIND:
         table.add_row(kind, f"… and {len(files) - ROWS_OF_A_KIND} more", "", "", "")
+
+
+def _replacing(document: IngestDocument) -> str:
+    return f" ({document.replaced} of them in place of older versions)" if document.replaced else ""
 
 
 def _or_blank(number: int | None) -> str:

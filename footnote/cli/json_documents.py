@@ -37,6 +37,7 @@ class IngestDocument(JsonDocument):
     collection: Collection = Field(description="Where the files went.")
     collection_created: bool = Field(description="Whether this command created it.")
     added: list[IngestedFile] = Field(description="What went in.")
+    replaced: int = Field(description="How many files went, because a newer one took their place.")
     present: list[IngestedFile] = Field(description="What was there already: the same name and the same bytes.")
     failed: list[FailedFile] = Field(description="What failed and why. The exit status is 1 where there is any.")
     seconds: float = Field(description="How long it took.")
@@ -96,9 +97,14 @@ class StoredDocument(JsonDocument):
     collection: Collection = Field(description="Where it is.")
     state: Literal["in_progress", "completed", "failed", "cancelled"] = Field(description="How far it is.")
     stage: str = Field(description="The state of its ingestion job.")
+    attempt: int = Field(description="How often reading it was begun.")
+    searchable: bool = Field(description="Whether searches find it; also while it is read again, and after that has failed.")
     bytes: int = Field(description="Size of the file.")
     pages: int | None = Field(description="Its pages, where the format has pages.")
     chunks: int | None = Field(description="Its chunks.")
+    chunks_done: int | None = Field(description="How many of them are embedded and written.")
+    replaces: list[str] = Field(description="Ids of the files whose place it takes as soon as it has been read.")
+    replaced_by: str | None = Field(description="Id of the file that takes its place as soon as that has been read.")
     error: str | None = Field(description="Why it failed.")
     attached_at: int = Field(description="When it was attached, in seconds since 1970 (UTC).")
 
@@ -107,6 +113,25 @@ class DocumentsDocument(JsonDocument):
     """What ``footnote documents`` lists."""
 
     documents: list[StoredDocument] = Field(description="By collection, oldest first.")
+
+
+class RefusedDocument(JsonDocument):
+    """A document that stayed as it is."""
+
+    file_id: str = Field(description="The file's id.")
+    filename: str = Field(description="Its name.")
+    collection: Collection = Field(description="Where it is.")
+    message: str = Field(description="Why, and what to do.")
+
+
+class ChangedDocuments(JsonDocument):
+    """What ``footnote documents cancel``, ``retry`` and ``process`` did. The exit status is 1 where one was refused or failed."""
+
+    action: Literal["cancel", "retry", "process"] = Field(description="What was done.")
+    changed: list[StoredDocument] = Field(description="Documents as they are now; with `--wait`, when they had been read.")
+    refused: list[RefusedDocument] = Field(
+        description="Documents in a state in which this cannot be done, or somebody else's."
+    )
 
 
 class Finding(JsonDocument):

@@ -3,16 +3,15 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from footnote import __version__
+from footnote.cli.document_commands import documents_app
 from footnote.cli.failure import FAILED, CommandFailed, as_failure
+from footnote.cli.options import AsJson, CollectionName, DataDir, settings_of
 from footnote.core.errors import FootnoteError
-
-if TYPE_CHECKING:
-    from footnote.core.settings import Settings
 
 app = typer.Typer(
     name="footnote",
@@ -21,15 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Where footnote keeps everything. By default the setting `data_dir`: `./data`.", show_default=False),
-]
-CollectionName = Annotated[
-    str | None, typer.Option("--collection", "-c", help="Name or id of a collection.", show_default=False, metavar="NAME")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,7 +71,7 @@ def serve(
     from footnote.cli.serve import serve as run
 
     address = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = _settings(data_dir, {"server": address} if address else {})
+    settings = settings_of(data_dir, {"server": address} if address else {})
     run(settings, ingest_paths=select_files(ingest) if ingest else (), collection=collection, question=question or QUESTION)
 
 
@@ -110,7 +100,7 @@ def worker(
     from footnote.cli.worker import check as run_check
     from footnote.cli.worker import worker as run
 
-    settings = _settings(data_dir)
+    settings = settings_of(data_dir)
     run_check(settings) if check else run(settings)
 
 
@@ -119,6 +109,9 @@ def ingest(
     paths: Annotated[list[str], typer.Argument(help="Files, folders (with all that is in them) and globs.", metavar="PATH...")],
     *,
     collection: CollectionName = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also replace files of the same name that came from elsewhere, or from an older footnote.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -129,7 +122,9 @@ def ingest(
         footnote ingest report.pdf notes/
         footnote ingest 'contracts/**/*.docx' --collection contracts
 
-    A collection that does not exist is created. What is there already, with the same name and the same bytes, is not sent again.
+    A collection that does not exist is created. What is there already, with the same name and the same bytes, is not sent again. A file
+    that has changed since the same path was brought in takes the place of its older version, once it can be searched; until then, and
+    where it cannot be read, the older one answers. Files that were deleted here stay there.
     Exit status 1 says that a file failed; the table says why.
     """
     from footnote.cli.connection import connect
@@ -139,8 +134,8 @@ def ingest(
     from footnote.cli.terminal import print_json
 
     files = select_files(paths)
-    with connect(_settings(data_dir)) as client:
-        document = run(client, files, collection=collection)
+    with connect(settings_of(data_dir)) as client:
+        document = run(client, files, collection=collection, replace=replace)
     print_json(document) if as_json else show_ingest(document)
     if document.failed:
         raise typer.Exit(FAILED)
@@ -167,7 +162,7 @@ def search(
     from footnote.cli.search import show_search
     from footnote.cli.terminal import print_json
 
-    with connect(_settings(data_dir)) as client:
+    with connect(settings_of(data_dir)) as client:
         document = run(client, query, collection=collection, limit=limit)
     print_json(document) if as_json else show_search(document)
 
@@ -194,28 +189,12 @@ def ask(
     from footnote.cli.connection import connect
     from footnote.cli.terminal import print_json
 
-    with connect(_settings(data_dir)) as client:
+    with connect(settings_of(data_dir)) as client:
         document = run(client, question, collection=collection, on_text=(lambda _: None) if as_json else show_text)
     print_json(document) if as_json else show_footnotes(document)
 
 
-@app.command()
-def documents(*, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List the documents with their state.
-
-    For example:
-
-        footnote documents
-        footnote documents --collection contracts --json
-    """
-    from footnote.cli.connection import connect
-    from footnote.cli.documents import documents as run
-    from footnote.cli.documents import show_documents
-    from footnote.cli.terminal import print_json
-
-    with connect(_settings(data_dir)) as client:
-        document = run(client, collection=collection)
-    print_json(document) if as_json else show_documents(document)
+app.add_typer(documents_app)
 
 
 @app.command()
@@ -240,7 +219,7 @@ def doctor(
     from footnote.cli.doctor import examine, show_findings
     from footnote.cli.terminal import print_json
 
-    document = examine(_settings(data_dir), contract=contract)
+    document = examine(settings_of(data_dir), contract=contract)
     print_json(document) if as_json else show_findings(document)
     if not document.ok:
         raise typer.Exit(FAILED)
@@ -279,7 +258,7 @@ def backup(
         if not checked.ok:
             raise typer.Exit(FAILED)
         return
-    document = command.backup(_settings(data_dir), folder, keep=keep, without_index=without_index)
+    document = command.backup(settings_of(data_dir), folder, keep=keep, without_index=without_index)
     print_json(document) if as_json else command.show_backup(document)
     if document.damaged:
         raise typer.Exit(FAILED)
@@ -307,7 +286,7 @@ def restore(
     from footnote.cli.restore import show_restore
     from footnote.cli.terminal import print_json
 
-    document = run(_settings(data_dir), source)
+    document = run(settings_of(data_dir), source)
     print_json(document) if as_json else show_restore(document)
 
 
@@ -327,9 +306,3 @@ def _end(failure: CommandFailed) -> NoReturn:
 
     complain(failure)
     sys.exit(failure.exit_status)
-
-
-def _settings(data_dir: Path | None, overrides: dict[str, Any] | None = None) -> "Settings":
-    from footnote.core.settings import load_settings
-
-    return load_settings({**(overrides or {}), **({} if data_dir is None else {"data_dir": data_dir})})

@@ -7,7 +7,7 @@ from footnote.cli.api_client import ApiClient
 from footnote.cli.api_objects import Collection, SearchHit
 from footnote.cli.collection_choice import existing_collections
 from footnote.cli.json_documents import SearchDocument, SearchHitDocument
-from footnote.cli.terminal import output
+from footnote.cli.terminal import output, printable
 
 SHOWN_CHARS = 300
 
@@ -43,7 +43,7 @@ def show_search(document: SearchDocument) -> None:
     table.add_column("text", overflow="fold", ratio=3)
     for hit in document.hits:
         page = "" if hit.page is None else str(hit.page)
-        table.add_row(str(hit.n), f"{hit.score:.3f}", escape(hit.filename), page, escape(_beginning(hit.text)))
+        table.add_row(str(hit.n), f"{hit.score:.3f}", escape(printable(hit.filename)), page, escape(_beginning(hit.text)))
     console.print(table)
 
 
@@ -61,5 +61,5 @@ def _document(n: int, hit: SearchHit, place: Collection) -> SearchHitDocument:
 
 def _beginning(text: str) -> str:
     """Return the first words on one line."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     return line if len(line) <= SHOWN_CHARS else line[: SHOWN_CHARS - 1].rstrip() + "…"

@@ -5,7 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from footnote.cli.json_documents import AskDocument, DoctorDocument, DocumentsDocument, IngestDocument, SearchDocument
+from footnote.cli.json_documents import AskDocument, ChangedDocuments, DoctorDocument, DocumentsDocument, IngestDocument, SearchDocument
 from tests.acceptance.conftest import HANDBOOK
 from tests.acceptance.server_process import ServerProcess, environment, footnote
 

@@ -4,19 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.cli.api_objects import Attachment, IngestionJob, UploadedFile
-from footnote.cli.ingest_plan import LocalFile, plan_ingest, read_local_file
+from footnote.cli.ingest_plan import LocalFile, plan_ingest, read_local_file, source_of
 
 
 def local(name: str, sha256: str = "aa", folder: str = "in") -> LocalFile:
-    return LocalFile(path=Path(folder, name), sha256=sha256, n_bytes=1)
+    return LocalFile(path=Path(folder, name), sha256=sha256, n_bytes=1, source=f"{folder}/{name}")
 
 
 def uploaded(file_id: str, name: str, sha256: str = "aa") -> UploadedFile:
     return UploadedFile(id=file_id, filename=name, bytes=1, sha256=sha256)
 
 
-def attached(file_id: str, status: str) -> Attachment:
-    return Attachment(id=file_id, created_at=0, status=status, usage_bytes=1, filename="", footnote=IngestionJob(state=status))
+def attached(file_id: str, status: str, *, source: str | None = None, replaced_by: str | None = None) -> Attachment:
+    job = IngestionJob(state=status, source=source, replaced_by=replaced_by)
+    return Attachment(id=file_id, created_at=0, status=status, usage_bytes=1, filename="", footnote=job)
 
 
 def test_what_the_server_does_not_have_is_uploaded():
@@ -65,6 +66,45 @@ def test_names_are_compared_as_the_server_keeps_them():
     # The letter é in two pieces, as some file systems write it, and in one, as the server does.
     plan = plan_ingest([local("re\u0301sume\u0301.txt")], uploaded=[uploaded("f1", "résumé.txt")], attached=[attached("f1", "completed")])
     assert len(plan.present) == 1
+
+
+# ------------------------------------------------------------------------------------------------------------------- newer versions
+
+
+def test_what_came_from_another_path_is_present_and_the_server_is_told_the_new_one():
+    plan = plan_ingest([local("a")], uploaded=[uploaded("f1", "a")], attached=[attached("f1", "completed", source="old/a")])
+    assert ([known.file_id for known in plan.present], [known.file_id for known in plan.moved]) == (["f1"], ["f1"])
+    settled = plan_ingest([local("a")], uploaded=[uploaded("f1", "a")], attached=[attached("f1", "completed", source="in/a")])
+    assert settled.moved == ()
+
+
+def test_a_copy_of_a_file_that_has_changed_since_is_attached_for_itself():
+    # One attachment stood for two equal files; the one that it was made for has other bytes now, and will take its place.
+    files = [local("a", "bb"), local("a", "aa", folder="copy")]
+    plan = plan_ingest(files, uploaded=[uploaded("f1", "a", "aa")], attached=[attached("f1", "completed", source="in/a")])
+    assert ([file.sha256 for file in plan.upload], [known.file_id for known in plan.attach], plan.present) == (["bb"], ["f1"], ())
+
+
+def test_a_change_that_was_taken_back_is_attached_again_while_the_newer_version_is_still_read():
+    there = [attached("f1", "completed", source="in/a", replaced_by="f2"), attached("f2", "in_progress", source="in/a")]
+    plan = plan_ingest([local("a", "aa")], uploaded=[uploaded("f1", "a", "aa"), uploaded("f2", "a", "bb")], attached=there)
+    assert ([known.file_id for known in plan.attach], plan.present) == (["f1"], ())
+
+
+def test_files_of_the_same_name_are_replaced_on_demand_each_once_and_none_that_is_still_here():
+    files = [local("a", "new"), local("a", "newer", folder="b"), local("a", "kept", folder="c"), local("other", "new")]
+    server = [uploaded("f1", "a", "old"), uploaded("f2", "a", "kept"), uploaded("f3", "a", "older"), uploaded("f4", "b", "old")]
+    there = [attached(file.id, "completed") for file in server] + [attached("theirs", "completed")]
+    assert plan_ingest(files, uploaded=server, attached=there, replace=True).replaced == {"in/a": ("f1", "f3")}
+    assert plan_ingest(files, uploaded=server, attached=there).replaced == {}
+
+
+def test_a_source_stands_for_a_path_and_does_not_tell_it(tmp_path: Path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for path in (one, other):
+        path.write_text("the same")
+    assert source_of(one) == source_of(tmp_path / "sub" / ".." / "one") != source_of(other)
+    assert (len(source_of(one)), read_local_file(one).source) == (64, source_of(one))
 
 
 WORDS = st.sampled_from(["a", "b", "c"])

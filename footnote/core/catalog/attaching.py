@@ -32,7 +32,7 @@ class NewAttachment:
         attributes: for filters.
         principals: who may read it, beside its owner.
         chunking: how it is cut.
-        replaces: the file in the same collection whose place it takes as soon as it can be searched.
+        replaces: the files in the same collection whose place it takes as soon as it can be searched; it is taken to be like the first.
         source: where the bytes came from, in the caller's own words; it takes the place of what the caller attached from there before.
     """
 
@@ -40,7 +40,7 @@ class NewAttachment:
     attributes: Attributes | None = None
     principals: frozenset[str] | None = None
     chunking: ChunkingRecipe | None = None
-    replaces: str | None = None
+    replaces: tuple[str, ...] = ()
     source: str | None = None
 
 
@@ -147,9 +147,7 @@ class _Known:
 
     def replaced_by(self, wanted: NewAttachment, *, collection: CollectionRecord, caller: Caller) -> list[schema.Attachment]:
         """Return the attachments whose place a new one takes, the one that it is like first."""
-        found: list[schema.Attachment] = []
-        if wanted.replaces is not None:
-            found += self._named(wanted, collection=collection, caller=caller)
+        found = [row for name in wanted.replaces for row in self._named(name, wanted, collection=collection, caller=caller)]
         same = list(self.by_source.get(wanted.source, ())) if wanted.source is not None else []
         if collection.replaces_by_name:
             same += self.by_name.get(self.files[wanted.file_id].filename, ())
@@ -168,14 +166,14 @@ class _Known:
                 return candidate
         return None
 
-    def _named(self, wanted: NewAttachment, *, collection: CollectionRecord, caller: Caller) -> list[schema.Attachment]:
-        if wanted.replaces == wanted.file_id:
+    def _named(self, file_id: str, wanted: NewAttachment, *, collection: CollectionRecord, caller: Caller) -> list[schema.Attachment]:
+        if file_id == wanted.file_id:
             raise InvalidInput("A file cannot replace itself.", hint="To have it read again, process it.", param="replaces")
-        row = self.rows.get(wanted.replaces or "")
+        row = self.rows.get(file_id)
         if row is None or not frozenset(row.principals) & caller.principals:
             if wanted.file_id in self.rows:  # a request that is sent again, after it has had its effect
                 return []
-            raise NotFound(f"There is no file {wanted.replaces} in the collection {collection.id} to replace.", param="replaces")
+            raise NotFound(f"There is no file {file_id} in the collection {collection.id} to replace.", param="replaces")
         require_own(row, collection, caller)
         return [row]
 
@@ -201,7 +199,7 @@ async def _known(session: AsyncSession, collection: CollectionRecord, wanted: Se
     here = select(attachment).where(attachment.collection_id == collection.id)
     mine = here.where(attachment.owner == caller.owner)
     known = _Known(files=files, rows={})
-    for some in _parts(name for each in wanted for name in (each.file_id, each.replaces) if name):
+    for some in _parts(name for each in wanted for name in (each.file_id, *each.replaces)):
         known.rows |= {row.file_id: row for row in await session.scalars(here.where(attachment.file_id.in_(some)))}
     for some in _parts(each.source for each in wanted if each.source):
         for row in await session.scalars(mine.where(attachment.source.in_(some))):

@@ -44,7 +44,7 @@ class Attachments:
         attributes: Attributes | None = None,
         principals: Iterable[str] | None = None,
         chunking: ChunkingRecipe | None = None,
-        replaces: str | None = None,
+        replaces: str | Sequence[str] = (),
         source: str | None = None,
     ) -> AttachmentRecord:
         """Attach one file, as ``attach_all`` does; what leaves the index by it is left to whoever asks for ``Versions.abandoned``."""
@@ -53,7 +53,7 @@ class Attachments:
             attributes=attributes,
             principals=None if principals is None else frozenset(principals),
             chunking=chunking,
-            replaces=replaces,
+            replaces=(replaces,) if isinstance(replaces, str) else tuple(replaces),
             source=source,
         )
         attached = await self.attach_all(collection_id, [wanted], caller=caller)

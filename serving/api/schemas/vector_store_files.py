@@ -26,10 +26,10 @@ class AttachFile(ApiRequest):
     file_id: FileId
     attributes: AttributePairs | None = None
     chunking_strategy: ChunkingStrategy | None = None
-    replaces: FileId | None = Field(
+    replaces: FileId | Annotated[list[FileId], Field(max_length=100)] | None = Field(
         default=None,
-        description="footnote's own: the file in this vector store whose place it takes as soon as it has been read. Attributes and "
-        "chunking that are not given are taken over from it.",
+        description="footnote's own: the file (or files) in this vector store whose place it takes as soon as it has been read. Attributes "
+        "and chunking that are not given are taken over from it.",
     )
     source: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = Field(
         default=None,
@@ -129,7 +129,7 @@ def new_attachment(wanted: AttachFile) -> NewAttachment:
         file_id=wanted.file_id,
         attributes=wanted.attributes,
         chunking=recipe_of(wanted.chunking_strategy),
-        replaces=wanted.replaces,
+        replaces=(wanted.replaces,) if isinstance(wanted.replaces, str) else tuple(wanted.replaces or ()),
         source=wanted.source,
     )
 

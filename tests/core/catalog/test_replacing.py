@@ -106,6 +106,16 @@ async def test_of_two_that_replace_the_same_one_the_later_stays(catalog: Catalog
     assert await here(catalog, sea) == [third.file.id]
 
 
+async def test_one_may_take_the_place_of_several(catalog: Catalog):
+    sea = await collection(catalog)
+    parts = [await attached(catalog, sea, text, attributes={"part": text}) for text in (OLD, NEW)]
+    whole = await attached(catalog, sea, NEWER, replaces=[part.file.id for part in parts])
+    assert whole.attributes == {"part": OLD}
+    for text in (OLD, NEW, NEWER):
+        await ingest(catalog, text=text)
+    assert await here(catalog, sea) == [whole.file.id]
+
+
 async def test_what_is_replaced_may_go_meanwhile(catalog: Catalog):
     sea = await collection(catalog)
     old = await attached(catalog, sea, OLD)
@@ -164,7 +174,7 @@ async def test_a_twin_that_replaces_another_file_goes_in_at_once(catalog: Catalo
     shared = await ingest(catalog, text=NEW)
     old = await attached(catalog, sea, OLD)
     old_version = await ingest(catalog, text=OLD)
-    wanted = NewAttachment((await upload(catalog, text=NEW)).id, replaces=old.file.id)
+    wanted = NewAttachment((await upload(catalog, text=NEW)).id, replaces=(old.file.id,))
     done = await catalog.attachments.attach_all(sea, [wanted], caller=ANN)
     assert done.retired == (old_version,)
     assert await here(catalog, sea) == [kept.file.id, wanted.file_id]

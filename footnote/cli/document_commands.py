@@ -1,0 +1,170 @@
+"""``footnote documents`` and what can be done to documents: a group of commands that lists where none is named."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from footnote.cli.failure import FAILED
+from footnote.cli.options import AsJson, CollectionName, DataDir, settings_of
+
+if TYPE_CHECKING:
+    from footnote.cli.document_actions import Action, Chosen
+
+documents_app = typer.Typer(
+    name="documents",
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Names or ids of files in the collection, or in all of them.", metavar="[FILE]...")]
+Wait = Annotated[bool, typer.Option("--wait", help="Stay until they have been read, or have failed.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Options that stand before the name of the action."""
+
+    collection: str | None
+    data_dir: Path | None
+
+
+@documents_app.callback()
+def documents(context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the documents with their state, and cancel, retry or process some.
+
+    For example:
+
+        footnote documents
+        footnote documents --collection contracts --json
+        footnote documents retry --failed
+    """
+    context.obj = _Given(collection, data_dir)
+    if context.invoked_subcommand is None:
+        _list(collection, data_dir, as_json=as_json)
+
+
+@documents_app.command("list")
+def list_documents(context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the documents with their state, how far they are, and why they failed. `footnote documents` alone does the same.
+
+    For example:
+
+        footnote documents list --collection contracts
+    """
+    given = _given(context)
+    _list(collection or given.collection, data_dir or given.data_dir, as_json=as_json)
+
+
+@documents_app.command()
+def cancel(
+    context: typer.Context,
+    files: Names = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All that are being read.")] = False,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop reading documents. One that could be searched before stays so, as it was.
+
+    For example:
+
+        footnote documents cancel report.pdf
+        footnote documents cancel --all --collection contracts
+    """
+    from footnote.cli.document_actions import Chosen
+
+    chosen = Chosen(tuple(files or ()), states=frozenset({"in_progress"}) if every else frozenset())
+    _act(context, "cancel", chosen, collection, data_dir, as_json=as_json)
+
+
+@documents_app.command()
+def retry(
+    context: typer.Context,
+    files: Names = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All that failed or were cancelled.")] = False,
+    wait: Wait = False,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read documents again that failed or were cancelled.
+
+    For example:
+
+        footnote documents retry report.pdf
+        footnote documents retry --failed --wait
+    """
+    from footnote.cli.document_actions import Chosen
+
+    states = frozenset({"failed", "cancelled"}) if every else frozenset({"failed"}) if failed else frozenset[str]()
+    _act(context, "retry", Chosen(tuple(files or ()), states=states), collection, data_dir, as_json=as_json, wait=wait)
+
+
+@documents_app.command()
+def process(
+    context: typer.Context,
+    files: Names = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All that are not being read.")] = False,
+    wait: Wait = False,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read documents again as the settings say now, also those that are completed. Searches find what they found until that is done.
+
+    For example:
+
+        footnote documents process report.pdf
+        footnote documents process --all --collection contracts --wait
+    """
+    from footnote.cli.document_actions import Chosen
+
+    at_rest = frozenset({"completed", "failed", "cancelled"})
+    states = at_rest if every else frozenset({"failed"}) if failed else frozenset[str]()
+    _act(context, "process", Chosen(tuple(files or ()), states=states), collection, data_dir, as_json=as_json, wait=wait)
+
+
+def _list(collection: str | None, data_dir: Path | None, *, as_json: bool) -> None:
+    from footnote.cli.connection import connect
+    from footnote.cli.documents import documents as run
+    from footnote.cli.documents import show_documents
+    from footnote.cli.terminal import print_json
+
+    with connect(settings_of(data_dir)) as client:
+        document = run(client, collection=collection)
+    print_json(document) if as_json else show_documents(document)
+
+
+def _act(
+    context: typer.Context,
+    action: "Action",
+    chosen: "Chosen",
+    collection: str | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+    wait: bool = False,
+) -> None:
+    from footnote.cli.connection import connect
+    from footnote.cli.document_actions import act, require_choice, show_changed
+    from footnote.cli.terminal import print_json
+
+    given = _given(context)
+    require_choice(chosen)
+    with connect(settings_of(data_dir or given.data_dir)) as client:
+        document = act(client, action, chosen, collection=collection or given.collection, wait=wait)
+    print_json(document) if as_json else show_changed(document)
+    if document.refused or any(each.state == "failed" for each in document.changed):
+        raise typer.Exit(FAILED)
+
+
+def _given(context: typer.Context) -> _Given:
+    return context.obj if isinstance(context.obj, _Given) else _Given(None, None)

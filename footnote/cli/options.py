@@ -1,0 +1,29 @@
+"""Options that many commands have, and the settings that follow from them. Nothing heavy is imported: help has to be instant."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from footnote.core.settings import Settings
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where footnote keeps everything. By default the setting `data_dir`: `./data`.", show_default=False),
+]
+CollectionName = Annotated[
+    str | None, typer.Option("--collection", "-c", help="Name or id of a collection.", show_default=False, metavar="NAME")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def settings_of(data_dir: Path | None, overrides: "dict[str, Any] | None" = None) -> "Settings":
+    """Return the settings, with what the command line says on top.
+
+    Raises:
+        InvalidSettings: a setting is unknown or wrong.
+    """
+    from footnote.core.settings import load_settings
+
+    return load_settings({**(overrides or {}), **({} if data_dir is None else {"data_dir": data_dir})})
