@@ -55,6 +55,9 @@ def serve(
     ] = None,
     collection: CollectionName = None,
     question: Annotated[str | None, typer.Option(help="What the printed curl line asks.", show_default=False)] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Start none: ask the server that owns the data directory whether it is ready.")
+    ] = False,
 ) -> None:
     """Serve the HTTP API until Ctrl-C.
 
@@ -63,9 +66,15 @@ def serve(
         footnote serve
         footnote serve --port 9000 --data-dir /srv/footnote
         footnote serve --ingest examples/handbook
+        footnote serve --check
 
     Only one server may own a data directory. Serving other machines needs a key, see docs/settings.md.
     """
+    if check:
+        from footnote.cli.serve_check import check_server
+
+        check_server(_settings(data_dir))
+        return
     from footnote.cli.file_selection import select_files
     from footnote.cli.serve import QUESTION
     from footnote.cli.serve import serve as run
