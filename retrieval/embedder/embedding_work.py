@@ -104,5 +104,9 @@ class QueryEmbedding:
         return mean_of_groups(self._work.result(), self._windows_per_text)
 
 
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "alloc_failed")
+"""What a CPU, CUDA's driver, Apple's GPU and cuBLAS say where torch does not raise its own class for it."""
+
+
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in _OUT_OF_MEMORY)

@@ -1,7 +1,7 @@
 """Which device and number format to compute in: probes of the machine, and the pure decisions taken on what they find."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -14,16 +14,33 @@ _BFLOAT16_CAPABILITY = (8, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class CudaDevice:
+    """A GPU that torch can use.
+
+    Args:
+        name: as its maker says it.
+        capability: its compute capability.
+        memory_bytes: its memory, whoever uses it.
+    """
+
+    name: str
+    capability: tuple[int, int]
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
     """What this machine has.
 
     Args:
-        cuda_capability: compute capability of the first CUDA device, or None without one.
+        cuda: the CUDA devices, by number.
+        torch_has_cuda: whether torch was built for CUDA: without it a GPU stays unseen.
         has_mps: whether Apple's GPU can be used.
         cpu_has_bfloat16: whether the CPU multiplies bfloat16 itself (AVX512-BF16 or AMX-BF16). Without it bfloat16 is slower than float32.
     """
 
-    cuda_capability: tuple[int, int] | None
+    cuda: tuple[CudaDevice, ...]
+    torch_has_cuda: bool
     has_mps: bool
     cpu_has_bfloat16: bool
 
@@ -31,7 +48,8 @@ class Hardware:
 def probe() -> Hardware:
     """Look at this machine."""
     return Hardware(
-        cuda_capability=torch.cuda.get_device_capability() if torch.cuda.is_available() else None,
+        cuda=tuple(_cuda_device(number) for number in range(torch.cuda.device_count())) if torch.cuda.is_available() else (),
+        torch_has_cuda=torch.version.cuda is not None,
         has_mps=torch.backends.mps.is_available(),
         cpu_has_bfloat16=torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported(),  # noqa: SLF001  # torch has no public word for it  # pyright: ignore[reportPrivateUsage]
     )
@@ -41,17 +59,26 @@ def choose_device(wanted: str, hardware: Hardware) -> str:
     """Return the device to use: what is wanted, or for ``auto`` CUDA before Apple's GPU before the CPU.
 
     Raises:
-        InvalidSettings: the device that is wanted is not there.
+        InvalidSettings: the device that is wanted is not there; the message says why it is not seen.
     """
     if wanted == "auto":
-        if hardware.cuda_capability is not None:
+        if hardware.cuda:
             return "cuda"
         return "mps" if hardware.has_mps else "cpu"
-    kind = wanted.split(":", 1)[0]
-    there = {"cpu": True, "cuda": hardware.cuda_capability is not None, "mps": hardware.has_mps}.get(kind, False)
-    if not there:
-        raise InvalidSettings(f"There is no device `{wanted}` on this machine.", hint="Use `auto` or `cpu`.", param="embedder.device")
+    there = {"cpu": True, "cuda": cuda_device(wanted, hardware) is not None, "mps": hardware.has_mps}
+    if not there.get(wanted.split(":", 1)[0], False):
+        raise InvalidSettings(
+            f"There is no device `{wanted}` on this machine{_why(wanted, hardware)}.", hint="Use `auto` or `cpu`.", param="embedder.device"
+        )
     return wanted
+
+
+def cuda_device(device: str, hardware: Hardware) -> CudaDevice | None:
+    """Return the GPU that ``cuda`` or ``cuda:1`` means, or None where it is not there or another device is meant."""
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not (number or "0").isdecimal() or int(number or "0") >= len(hardware.cuda):
+        return None
+    return hardware.cuda[int(number or "0")]
 
 
 def choose_dtype(wanted: str, device: str, hardware: Hardware) -> DtypeName:
@@ -60,9 +87,24 @@ def choose_dtype(wanted: str, device: str, hardware: Hardware) -> DtypeName:
         case "float32" | "bfloat16" | "float16":
             return wanted
         case "auto":
-            kind = device.split(":", 1)[0]
-            on_cuda = kind == "cuda" and hardware.cuda_capability is not None and hardware.cuda_capability >= _BFLOAT16_CAPABILITY
-            on_cpu = kind == "cpu" and hardware.cpu_has_bfloat16
+            gpu = cuda_device(device, hardware)
+            on_cuda = gpu is not None and gpu.capability >= _BFLOAT16_CAPABILITY
+            on_cpu = device.split(":", 1)[0] == "cpu" and hardware.cpu_has_bfloat16
             return "bfloat16" if on_cuda or on_cpu else "float32"
         case _:
             raise InvalidSettings(f"There is no number format `{wanted}`.", param="embedder.dtype")
+
+
+def _cuda_device(number: int) -> CudaDevice:
+    properties: Any = torch.cuda.get_device_properties(number)
+    return CudaDevice(name=properties.name, capability=(properties.major, properties.minor), memory_bytes=properties.total_memory)
+
+
+def _why(wanted: str, hardware: Hardware) -> str:
+    if not wanted.startswith("cuda"):
+        return ""
+    if hardware.cuda:
+        return f": torch sees {len(hardware.cuda)}, from cuda:0 on"
+    if not hardware.torch_has_cuda:
+        return ": this torch was built for CPUs only"
+    return ": torch sees no GPU, so look at the driver, at `nvidia-smi`, and in a container at its runtime"

@@ -16,7 +16,7 @@ from footnote.core.types import EmbeddingRecipe, PartHealth
 from retrieval.embedder.embedding_work import BatchRunner, DocumentEmbedding, QueryEmbedding
 from retrieval.embedder.encoder import Encoder
 from retrieval.embedder.fingerprint import model_fingerprint
-from retrieval.embedder.hardware import DtypeName, choose_device, choose_dtype, probe
+from retrieval.embedder.hardware import CudaDevice, DtypeName, choose_device, choose_dtype, cuda_device, probe
 from retrieval.embedder.model_source import model_folder
 from retrieval.embedder.port import Vectors
 from retrieval.embedder.scheduler import Scheduler, Urgency
@@ -34,6 +34,7 @@ class LoadedModel:
     name: str
     revision: str
     dtype: DtypeName
+    gpu: CudaDevice | None = None
 
 
 class SentenceTransformerEmbedder:
@@ -103,7 +104,7 @@ class SentenceTransformerEmbedder:
         return PartHealth(
             name="embedder",
             ready=ready,
-            detail=f"{self._model.name} on {self._encoder.device}." if ready else "The embedder is closed.",
+            detail=f"{self._model.name} on {self._device_name()}." if ready else "The embedder is closed.",
             facts={
                 "kind": "sentence-transformers",
                 "model": self._model.name,
@@ -113,6 +114,10 @@ class SentenceTransformerEmbedder:
                 "batch_tokens": self._runner.budget.current,
             },
         )
+
+    def _device_name(self) -> str:
+        gpu = self._model.gpu
+        return self._encoder.device if gpu is None else f"{self._encoder.device} ({gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB)"
 
     async def close(self) -> None:
         self._closed = True
@@ -159,6 +164,7 @@ def _load(settings: EmbedderSettings) -> LoadedModel:
         name=_name(settings.model),
         revision=model_fingerprint(folder),
         dtype=dtype,
+        gpu=cuda_device(device, hardware),
     )
 
 

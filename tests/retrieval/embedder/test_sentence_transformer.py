@@ -18,6 +18,7 @@ from footnote.core.settings import EmbedderSettings
 from retrieval.embedder.embedding_work import BatchRunner, DocumentEmbedding
 from retrieval.embedder.encoder import Encoder
 from retrieval.embedder.factory import create_embedder
+from retrieval.embedder.hardware import CudaDevice
 from retrieval.embedder.model_source import model_folder
 from retrieval.embedder.sentence_transformer import LoadedModel, SentenceTransformerEmbedder
 from tests.retrieval.embedder.contract import LEAVE, MIXED, PRINTER, EmbedderContract
@@ -133,6 +134,54 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(encoder):
     assert memory.batches == [8, 4, 2, 2, 2, 2]
     assert runner.budget.current == 24
     assert vectors == pytest.approx(encoder.forward(encodings, prompt_tokens=0), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "MPS backend out of memory (MPS allocated: 17.9 GB)",
+        "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_memory_runs_out_in_other_words_too(encoder, said):
+    batches: list[int] = []
+
+    def scarce(encodings, *, prompt_tokens):
+        batches.append(len(encodings))
+        if len(encodings) > 2:
+            raise RuntimeError(said)
+        return encoder.forward(encodings, prompt_tokens=prompt_tokens)
+
+    run(DocumentEmbedding(BatchRunner(scarce, dimension=384, batch_tokens=64), encoder.tokens.encode(["a cat"] * 4)))
+    assert batches[0] == 4
+    assert sum(batch for batch in batches if batch <= 2) == 4
+
+
+def test_the_batch_grows_again_when_memory_is_there_again(encoder):
+    encodings = encoder.tokens.encode(["a cat"] * 200)
+    memory = ScarceMemory(encoder, bears_tokens=8)
+    runner = BatchRunner(memory, dimension=384, batch_tokens=32)
+    run(DocumentEmbedding(runner, encodings[:8]))
+    assert (memory.batches, runner.budget.current) == ([8, 4, 2, 2, 2, 2], 8)
+    memory.bears_tokens = 10_000  # whoever had the rest has given it back
+    memory.batches.clear()
+    run(DocumentEmbedding(runner, encodings))
+    grown = [batch for batch, before in zip(memory.batches, [0, *memory.batches], strict=False) if batch > before]
+    assert grown == [2, 4, 8]
+    assert sum(memory.batches) == 200
+    assert runner.budget.current == runner.budget.limit == 32
+
+
+async def test_health_names_the_gpu(encoder):
+    gpu = CudaDevice(name="NVIDIA L4", capability=(8, 9), memory_bytes=24 * 2**30)
+    embedder = SentenceTransformerEmbedder(LoadedModel(encoder, "MiniLM", "1", "float32", gpu), EmbedderSettings())
+    assert "(NVIDIA L4, 24 GiB)" in (await embedder.health()).detail
+    await embedder.close()
+    assert (await SentenceTransformerEmbedder(LoadedModel(encoder, "MiniLM", "1", "float32"), EmbedderSettings()).health()).detail == (
+        "MiniLM on cpu."
+    )
 
 
 def test_one_text_that_does_not_fit_is_said(encoder):
