@@ -21,7 +21,7 @@ from footnote.core.backup import postgresql_catalog, sqlite_catalog
 from footnote.core.backup.census import Census
 from footnote.core.backup.content import ContentStore
 from footnote.core.backup.manifest import CATALOG, FORMAT, CatalogKind, CatalogPart, Manifest, Stored
-from footnote.core.blobs import BlobStore, FolderBlobStore
+from footnote.core.blobs.factory import create_blob_store
 from footnote.core.data_directory import DataDirectory, RunningServer, find_running_server
 from footnote.core.errors import CatalogUnavailable, Conflict, DataDirectoryInUse, NotFound
 from footnote.core.settings import Settings
@@ -43,7 +43,7 @@ class BackupMaking:
         self._directory = directory
         self._content = content
         self._begin = begin
-        self._blobs = blob_store(directory)
+        self._blobs = create_blob_store(settings.blobs, folder=directory.blobs)
 
     async def run(self, *, without_index: bool) -> Manifest:
         """Copy everything, and return what was copied.
@@ -52,6 +52,13 @@ class BackupMaking:
             Conflict: files were erased all the time.
             FootnoteError: a store does not answer, or the disk is full.
         """
+        await self._blobs.open()
+        try:
+            return await self._run(without_index=without_index)
+        finally:
+            await self._blobs.close()
+
+    async def _run(self, *, without_index: bool) -> Manifest:
         # Most of the bytes come before the moment of the backup, so that little time passes between its parts.
         await self._copy_blobs((await self._present_census()).blobs)
         lacking: frozenset[str] = frozenset()
@@ -152,11 +159,6 @@ def catalog_kind(settings: Settings) -> CatalogKind:
     """Return which database the settings name."""
     url = settings.catalog.url
     return "sqlite" if url is None or make_url(url).get_backend_name() == "sqlite" else "postgresql"
-
-
-def blob_store(directory: DataDirectory) -> BlobStore:
-    """Return the store of files, to be read beside others: it is not opened, which would tidy up under whoever writes to it."""
-    return FolderBlobStore(directory.blobs)
 
 
 @contextmanager

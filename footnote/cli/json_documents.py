@@ -129,9 +129,7 @@ class ChangedDocuments(JsonDocument):
 
     action: Literal["cancel", "retry", "process"] = Field(description="What was done.")
     changed: list[StoredDocument] = Field(description="Documents as they are now; with `--wait`, when they had been read.")
-    refused: list[RefusedDocument] = Field(
-        description="Documents in a state in which this cannot be done, or somebody else's."
-    )
+    refused: list[RefusedDocument] = Field(description="Documents in a state in which this cannot be done, or somebody else's.")
 
 
 class Finding(JsonDocument):

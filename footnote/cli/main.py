@@ -73,7 +73,7 @@ def serve(
     if check:
         from footnote.cli.serve_check import check_server
 
-        check_server(_settings(data_dir))
+        check_server(settings_of(data_dir))
         return
     from footnote.cli.file_selection import select_files
     from footnote.cli.serve import QUESTION

@@ -1,6 +1,7 @@
 """``footnote restore``: brings a backup back into an empty data directory, and its index into line with its catalog."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from rich.markup import escape
 from sqlalchemy.engine import make_url
 
-from footnote.cli.backup_making import QDRANT, blob_store, catalog_kind
+from footnote.cli.backup_making import QDRANT, catalog_kind
 from footnote.cli.backup_steps import Begin, steps
 from footnote.cli.json_documents import RestoreDocument
 from footnote.cli.terminal import messages, output
@@ -18,8 +19,10 @@ from footnote.core.backup.census import Vectors, require_known_revision
 from footnote.core.backup.content import ContentStore, pieces_of
 from footnote.core.backup.folder import find_backup, storage_errors
 from footnote.core.backup.manifest import CATALOG, Manifest, Stored
+from footnote.core.blobs import BlobStore
+from footnote.core.blobs.factory import create_blob_store
 from footnote.core.data_directory import DataDirectory
-from footnote.core.errors import Conflict, UnusableBackup
+from footnote.core.errors import Conflict, IndexSchemaMismatch, IndexUnavailable, UnusableBackup
 from footnote.core.settings import Settings
 
 
@@ -110,8 +113,14 @@ class _Restoring:
         return await self._bring_into_line(vectors, collections)
 
     async def _restore_blobs(self) -> None:
-        store = blob_store(self._directory)
+        store = create_blob_store(self._settings.blobs, folder=self._directory.blobs)
         await store.open()
+        try:
+            await self._put_blobs(store)
+        finally:
+            await store.close()
+
+    async def _put_blobs(self, store: BlobStore) -> None:
         wanted = {sha256: size for sha256, size in self._manifest.blobs.items() if sha256 not in self._manifest.damaged}
         advance = self._begin("files", len(wanted))
         for sha256, size in wanted.items():
@@ -173,7 +182,15 @@ class _Restoring:
             return []
         from retrieval.index.edge_backup import index_folders, keep_only  # noqa: PLC0415  # loads the engine
 
-        return [keep_only(index, vectors.known) for index in index_folders(self._directory.path)]
+        kept: list[tuple[Mapping[str, int], int]] = []
+        for index in index_folders(self._directory.path):
+            try:
+                kept.append(keep_only(index, vectors.known))
+            except (IndexUnavailable, IndexSchemaMismatch) as error:
+                # The catalog has everything that an index is made of.
+                messages().print(f"[yellow]{escape(str(index))} cannot be opened and is left out: {escape(error.message)}[/]")
+                shutil.rmtree(index)
+        return kept
 
 
 def _refuse_what_does_not_fit(manifest: Manifest, settings: Settings) -> None:

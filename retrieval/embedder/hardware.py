@@ -1,7 +1,7 @@
 """Which device and number format to compute in: probes of the machine, and the pure decisions taken on what they find."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 
@@ -96,7 +96,7 @@ def choose_dtype(wanted: str, device: str, hardware: Hardware) -> DtypeName:
 
 
 def _cuda_device(number: int) -> CudaDevice:
-    properties: Any = torch.cuda.get_device_properties(number)
+    properties = cast("Any", torch.cuda.get_device_properties(number))  # the stubs of torch do not know its type
     return CudaDevice(name=properties.name, capability=(properties.major, properties.minor), memory_bytes=properties.total_memory)
 
 

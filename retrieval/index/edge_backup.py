@@ -37,9 +37,10 @@ def files_of(index: Path) -> Iterator[Path]:
 
 
 async def snapshot_open(indexes: Iterable[Index], *, data_dir: Path) -> Path | None:
-    """Copy the Edge indexes that this process has open into the folder ``SNAPSHOT``, each to where it lies in the data directory.
+    """Copy all Edge indexes of a data directory into the folder ``SNAPSHOT``, each to where it lies.
 
-    The folder is the caller's to remove; what an earlier call left there is removed first. None where there is no such index.
+    Those that are open copy themselves; of the others, which nobody writes to, the files are copied. The folder is the caller's to remove;
+    what an earlier call left there is removed first. None where none of the open indexes is of this kind.
 
     Raises:
         StorageUnavailable: there is no room.
@@ -49,6 +50,10 @@ async def snapshot_open(indexes: Iterable[Index], *, data_dir: Path) -> Path | N
     edge = [index for index in indexes if isinstance(index, EdgeIndex)]
     for index in edge:
         await index.snapshot(destination / index.path.relative_to(data_dir))
+    is_open = {index.path for index in edge}
+    for closed in index_folders(data_dir) if edge else ():
+        if closed not in is_open:
+            await offload(EdgeFolder(closed).copy_closed, destination / closed.relative_to(data_dir))
     return destination if edge else None
 
 

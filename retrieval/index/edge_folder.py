@@ -83,6 +83,13 @@ class EdgeFolder:
         self.copy_shard(stamp, destination / stamp.shard)
         EdgeFolder(destination).write_stamp(stamp)
 
+    def copy_closed(self, destination: Path) -> None:
+        """Make another index of this one, which nobody has open, in a new folder; with its log, as it may not have been flushed."""
+        stamp = IndexStamp.from_json((self.path / STAMP).read_text(encoding="utf-8"))
+        destination.mkdir(mode=0o700, parents=True)
+        shutil.copytree(self.shard(stamp), destination / stamp.shard, copy_function=_copy_without_holes)
+        EdgeFolder(destination).write_stamp(stamp)
+
     def n_operations_behind(self, stamp: IndexStamp) -> int:
         """Return by how much the number of the shard's next operation is below that of the newest one in its segments.
 

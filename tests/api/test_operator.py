@@ -33,7 +33,7 @@ def test_who_reads_the_data_directory_gets_a_copy_of_the_index(library: Library,
         with some.http(headers={"authorization": f"Bearer {token}"}) as client:
             answer = client.post(PATH)
     assert answer.status_code == 200
-    assert (directory.path / answer.json()["folder"] / "index" / "index.json").is_file()
+    assert list((directory.path / answer.json()["folder"]).rglob("index.json"))
 
 
 def test_it_is_no_part_of_the_described_api(some: Served) -> None:

@@ -30,7 +30,8 @@ from footnote.core.errors import CatalogUnavailable, Conflict, DataDirectoryInUs
 from footnote.core.settings import Settings, load_settings
 from footnote.core.types import EVERYONE
 from retrieval.index.edge import EdgeIndex
-from tests.core.catalog.story import ANN, attach, collection, ingest, upload
+from tests.core.backup.forgetting import forget
+from tests.core.catalog.story import attach, collection, ingest, upload
 from tests.retrieval.index.points import RECIPE, point
 
 FOOTNOTE = Path(sys.executable).with_name("footnote")
@@ -158,6 +159,16 @@ async def test_index_and_catalog_are_brought_into_line(installed: Installation, 
     await index.close()
 
 
+async def test_an_index_that_cannot_be_opened_is_left_out(installed: Installation, tmp_path: Path):
+    await installed.index(await installed.add("Tides follow the moon."))
+    for segment in installed.directory.index.glob("shard-*/segments/*/segment.json"):
+        segment.write_text("torn")
+    made_in(installed, tmp_path)
+    restored = in_thread(lambda: restore(settings_of(tmp_path / "restored"), tmp_path / "backups"))
+    assert (restored.points, restored.versions_to_read_again) == (0, 1)
+    assert not list(DataDirectory(tmp_path / "restored").index.rglob("index.json"))
+
+
 def test_agreement_counts_versions_that_lack_points():
     assert agreement_of({"a": 2, "b": 1, "c": 3}, {"a": 2, "c": 2, "kept": 9}, n_dropped=4).n_to_read_again == 2
     assert agreement_of({}, {"a": 2}, n_dropped=0).n_points == 2
@@ -188,8 +199,7 @@ class ErasingMeanwhile(BackupMaking):
         await self.installed.blobs.put(pieces(text.encode()), max_bytes=100)
         file = await upload(self.installed.catalog, text=text)
         copied = await super()._copy_catalog()
-        await self.installed.catalog.files.delete(file.id, owner=ANN.owner)
-        await self.installed.catalog.files.forget_unshared_blob(file.blob_sha256)
+        await forget(self.installed.catalog, file)
         await self.installed.blobs.delete(file.blob_sha256)
         return copied
 
@@ -221,8 +231,8 @@ async def test_erasing_without_end_ends_the_backup(installed: Installation, tmp_
 async def test_a_stored_file_that_is_damaged_is_named_and_the_rest_is_kept(installed: Installation, tmp_path: Path, how: str):
     for text in ("Tides follow the moon.", "Gales follow the season."):
         await installed.add(text)
-    path = await installed.blobs.path(sha256_of("Tides follow the moon."))
-    path.unlink() if how == "lost" else path.write_bytes(b"Tides follow the mood.")
+    async with installed.blobs.local(sha256_of("Tides follow the moon.")) as path:
+        path.unlink() if how == "lost" else path.write_bytes(b"Tides follow the mood.")
     document = made_in(installed, tmp_path)
     assert (document.damaged, document.files) == ([sha256_of("Tides follow the moon.")], 1)
     restored = in_thread(lambda: restore(settings_of(tmp_path / "restored"), tmp_path / "backups"))

@@ -1,7 +1,9 @@
 """Copies of a catalog in SQLite: one consistent state, whoever writes meanwhile."""
 
 import asyncio
+import shutil
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,20 @@ import pytest
 from footnote.core.backup import sqlite_catalog
 from footnote.core.backup.census import require_known_revision
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.database import sqlite_url
 from footnote.core.errors import CatalogUnavailable, UnusableBackup
+from footnote.core.types import EVERYONE
+from tests.core.backup.forgetting import forget
 from tests.core.catalog.story import upload
+
+
+@pytest.fixture
+async def catalog(migrated_catalog: Path, tmp_path: Path) -> AsyncIterator[Catalog]:
+    shutil.copyfile(migrated_catalog, tmp_path / "catalog.sqlite")
+    opened = Catalog(sqlite_url(tmp_path / "catalog.sqlite"))
+    await opened.open(default_principals=(EVERYONE,))
+    yield opened
+    await opened.close()
 
 
 async def test_a_copy_is_one_state_while_others_write(catalog: Catalog, tmp_path: Path):
@@ -54,7 +68,7 @@ async def test_counting_a_copy_changes_nothing(catalog: Catalog, tmp_path: Path)
 
 async def test_what_was_deleted_is_not_in_a_copy(catalog: Catalog, tmp_path: Path):
     record = await upload(catalog, filename="a-name-that-goes.txt")
-    await catalog.files.delete(record.id, owner=record.owner)
+    await forget(catalog, record)
     sqlite_catalog.copy_catalog(tmp_path / "catalog.sqlite", tmp_path / "copy")
     assert b"a-name-that-goes" not in (tmp_path / "copy").read_bytes()
 

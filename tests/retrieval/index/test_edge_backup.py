@@ -45,6 +45,19 @@ async def test_writes_wait_for_a_snapshot_and_are_in_it_whole_or_not(tmp_path: P
     await index.close()
 
 
+async def test_indexes_that_are_not_open_are_copied_too(tmp_path: Path):
+    kept = await opened(tmp_path / "index" / "kept")
+    await kept.upsert([point(f"c{n}") for n in range(3)])
+    await kept.close()
+    index = await opened(tmp_path / "index" / "current")
+    folder = await snapshot_open([index], data_dir=tmp_path)
+    await index.close()
+    assert index_folders(folder) == [folder / "index" / "current", folder / "index" / "kept"]
+    copy = await opened(folder / "index" / "kept")
+    assert await copy.count() == 3
+    await copy.close()
+
+
 async def test_a_snapshot_takes_no_more_room_than_the_index(tmp_path: Path):
     index = await opened(tmp_path / "index")
     await index.upsert([point("c")])
