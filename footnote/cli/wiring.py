@@ -13,18 +13,19 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
 from footnote.core.orphans import remove_orphans
-from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens
+from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens, runs_queue_in_server
 from footnote.core.telemetry import Telemetry, open_telemetry
 from footnote.core.types import PartHealth
 from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
+from ingestion.queue_elsewhere import QueueElsewhere
 from ingestion.worker import IngestionWorker
 from retrieval.embedder.factory import create_embedder
 from retrieval.embedder.port import Embedder
 from retrieval.index.factory import create_index
-from retrieval.index.port import Index
 from retrieval.passages import PassageFinder
 from retrieval.search import Searcher
+from retrieval.spaces import Space, Spaces
 from serving.answering import Answerer
 from serving.erasing import Eraser
 from serving.generator.factory import create_generator
@@ -39,10 +40,12 @@ from serving.services import Services
 
 
 @dataclass(frozen=True, slots=True)
-class _Stores:
+class Stores:
+    """What the processes of one installation share."""
+
     catalog: Catalog
     blobs: BlobStore
-    index: Index
+    spaces: Spaces
 
 
 @asynccontextmanager
@@ -60,8 +63,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         stack.enter_context(directory.owned())
         embedder = await create_embedder(settings.embedder)
         stack.push_async_callback(embedder.close)
-        stores = await _open_stores(stack, settings, directory=directory, embedder=embedder)
-        worker = await _start_ingestion(stack, settings, stores=stores, embedder=embedder, telemetry=telemetry)
+        stores = await open_stores(stack, settings, directory=directory, embedder=embedder)
+        worker = await _queue(stack, settings, stores=stores, telemetry=telemetry)
         eraser = _start_eraser(stack, stores)
         generator = await create_generator(settings.generator, data_dir=directory.path)
         stack.push_async_callback(generator.close)
@@ -77,30 +80,55 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         )
 
 
-async def _open_stores(stack: AsyncExitStack, settings: Settings, *, directory: DataDirectory, embedder: Embedder) -> _Stores:
+async def open_stores(
+    stack: AsyncExitStack, settings: Settings, *, directory: DataDirectory, embedder: Embedder, owner: bool = True
+) -> Stores:
+    """Open the stores; they are closed with the stack.
+
+    Args:
+        stack: closes them.
+        settings: which they are.
+        directory: where those are that are embedded.
+        embedder: of the settings' space.
+        owner: whether this process writes blobs, and so may remove what is left over of others' writing.
+    """
     catalog = Catalog(settings.catalog.url or sqlite_url(directory.catalog))
     stack.push_async_callback(catalog.close)
     await catalog.open(default_principals=settings.default_principals)
     blobs = create_blob_store(settings.blobs, folder=directory.blobs)
     stack.push_async_callback(blobs.close)
-    await blobs.open()
-    await remove_orphans(blobs, catalog.files)
+    if owner or settings.blobs.url is not None:  # in a shared folder it would remove what the server is just writing
+        await blobs.open()
+    if owner:
+        await remove_orphans(blobs, catalog.files)
     index = create_index(settings.index, data_dir=directory.path, recipe=embedder.recipe)
     stack.push_async_callback(index.close)
     await index.open()
-    return _Stores(catalog=catalog, blobs=blobs, index=index)
+    spaces = Spaces(
+        catalog=catalog,
+        default=Space(embedder, index),
+        settings=settings.embedder,
+        create_index=lambda recipe: create_index(settings.index, data_dir=directory.path, recipe=recipe),
+    )
+    stack.push_async_callback(spaces.close)
+    await spaces.open()
+    return Stores(catalog=catalog, blobs=blobs, spaces=spaces)
 
 
-async def _start_ingestion(
-    stack: AsyncExitStack, settings: Settings, *, stores: _Stores, embedder: Embedder, telemetry: Telemetry
-) -> IngestionWorker:
+async def _queue(stack: AsyncExitStack, settings: Settings, *, stores: Stores, telemetry: Telemetry) -> IngestionWorker | QueueElsewhere:
+    if runs_queue_in_server(settings):
+        return await start_ingestion(stack, settings, stores=stores, telemetry=telemetry)
+    return QueueElsewhere(stores.catalog, lease_s=settings.ingestion.lease_s)
+
+
+async def start_ingestion(stack: AsyncExitStack, settings: Settings, *, stores: Stores, telemetry: Telemetry) -> IngestionWorker:
+    """Start reading documents; it stops with the stack."""
     parsers = ParserPool(settings.ingestion)
     stack.push_async_callback(parsers.close)
     pipeline = Pipeline(
         catalog=stores.catalog,
         blobs=stores.blobs,
-        index=stores.index,
-        embedder=embedder,
+        spaces=stores.spaces,
         parsers=parsers,
         settings=settings.ingestion,
         chunking=settings.chunking,
@@ -108,7 +136,7 @@ async def _start_ingestion(
     )
     worker = IngestionWorker(
         catalog=stores.catalog,
-        index=stores.index,
+        spaces=stores.spaces,
         pipeline=pipeline,
         settings=settings.ingestion,
         telemetry=telemetry,
@@ -119,14 +147,14 @@ async def _start_ingestion(
     return worker
 
 
-def _start_eraser(stack: AsyncExitStack, stores: _Stores) -> Eraser:
+def _start_eraser(stack: AsyncExitStack, stores: Stores) -> Eraser:
     """Return the eraser, which goes on with what was cut off: in the background, for rewriting a large index takes its time."""
 
     async def stop() -> None:
         finishing.cancel()
         await asyncio.gather(finishing, return_exceptions=True)
 
-    eraser = Eraser(catalog=stores.catalog, blobs=stores.blobs, points=stores.index)
+    eraser = Eraser(catalog=stores.catalog, blobs=stores.blobs, points=stores.spaces)
     finishing = asyncio.create_task(eraser.finish_begun(), name="finish erasures")
     stack.push_async_callback(stop)
     return eraser
@@ -136,10 +164,10 @@ async def _services(
     settings: Settings,
     *,
     directory: DataDirectory,
-    stores: _Stores,
+    stores: Stores,
     embedder: Embedder,
     generator: Generator,
-    worker: IngestionWorker,
+    worker: IngestionWorker | QueueElsewhere,
     eraser: Eraser,
     telemetry: Telemetry,
 ) -> Services:
@@ -157,7 +185,7 @@ async def _services(
         prompts=[prompt, rewrite_prompt],
     )
     release = await stores.catalog.releases.ensure_champion(manifest)
-    searcher = Searcher(embedder=embedder, index=stores.index, catalog=stores.catalog, settings=settings.retrieval, telemetry=telemetry)
+    searcher = Searcher(spaces=stores.spaces, catalog=stores.catalog, settings=settings.retrieval, telemetry=telemetry)
     passages = PassageFinder(
         searcher=searcher, catalog=stores.catalog, token_spans=embedder.token_spans, settings=settings.retrieval, telemetry=telemetry
     )
@@ -184,10 +212,10 @@ async def _services(
             return None
         from retrieval.index.edge_backup import snapshot_open  # noqa: PLC0415  # the engine that is not used is not loaded
 
-        return await snapshot_open([stores.index], data_dir=directory.path)
+        return await snapshot_open(stores.spaces.open_indexes(), data_dir=directory.path)
 
     async def health() -> Sequence[PartHealth]:
-        parts = [await part.health() for part in (stores.catalog, stores.index, worker, embedder, generator)]
+        parts = [await part.health() for part in (stores.catalog, stores.spaces.default.index, stores.spaces, worker, embedder, generator)]
         return parts if judge is None else [*parts, await judge.health()]
 
     return Services(
@@ -196,7 +224,8 @@ async def _services(
         catalog=stores.catalog,
         blobs=stores.blobs,
         eraser=eraser,
-        index=stores.index,
+        index=stores.spaces,
+        spaces=stores.spaces,
         searcher=searcher,
         answers=answerer,
         release=release,
