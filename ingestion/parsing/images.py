@@ -16,8 +16,7 @@ from ingestion.parsing.malformed import MALFORMED_INPUT_ERRORS
 from ingestion.parsing.ocr.recogniser import MAX_PIXELS, NoRecogniser, Recogniser, find_recogniser, nothing_recognised
 from ingestion.parsing.page_ranges import page_ranges
 from ingestion.parsing.pdf.assembly import add_pages
-from ingestion.parsing.pdf.blocks import blocks_of
-from ingestion.parsing.pdf.spool import PageSpool, SpooledPage
+from ingestion.parsing.pdf.spool import PageSpool, SpooledPage, spooled
 from ingestion.pieces import PieceOrEnd, in_pieces
 
 IMAGE_TYPES = frozenset({MediaType.PNG, MediaType.JPEG, MediaType.TIFF, MediaType.WEBP, MediaType.BMP, MediaType.GIF})
@@ -114,8 +113,7 @@ def _page(image: Image.Image, index: int, *, recogniser: Recogniser, limits: Par
     if scale != 1.0:
         picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), Image.Resampling.LANCZOS)
     dots = (dpi or _POINTS_PER_INCH) * scale
-    glyphs = recogniser.page(picture, number=index + 1, dpi=dots, dpi_is_known=dpi is not None)
-    return SpooledPage(index + 1, glyphs.height, tuple(blocks_of(glyphs, [])))
+    return spooled(recogniser.page(picture, number=index + 1, dpi=dots, dpi_is_known=dpi is not None))
 
 
 def _resolution(image: Image.Image) -> float | None:

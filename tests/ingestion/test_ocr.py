@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from PIL import Image
 
 from footnote.core.errors import DocumentTooLarge, FootnoteError, UnreadableDocument
 from footnote.core.settings import IngestionSettings
-from footnote.core.types import Document, ElementKind
+from footnote.core.types import Box, Document, ElementKind
 from ingestion.cleaning import clean
 from ingestion.parser_pool import ParserPool
 from ingestion.parsing import ParsingLimits, parse
 from ingestion.parsing.images import _in_grey
-from ingestion.parsing.ocr.tesseract import words_of
+from ingestion.parsing.ocr.tesseract import RecognisedWord, words_of
+from ingestion.parsing.ocr.turning import Turn, shown_box, turn_of, upright_word
 from ingestion.parsing.page_ranges import page_ranges
 from tests.ingestion.files import BODY, lines, write_pdf
 from tests.ingestion.pictures import TSV_HEADER, fake_tesseract, picture_of, scanned_page, word
@@ -106,6 +108,34 @@ def test_rows_that_are_none_are_left_out() -> None:
     )
     assert [(found.text, found.left, found.bottom) for found in words_of(table)] == [('a "quoted" word', 1.0, 42.0)]
     assert list(words_of("")) == []
+
+
+def _words(turn: Turn, *, width: float, height: float) -> list[RecognisedWord]:
+    """Two lines of two words on a page that is turned, as tesseract places them."""
+    shown: list[RecognisedWord] = []
+    for line, top in enumerate((100.0, 150.0)):
+        for left in (50.0, 200.0):
+            box = shown_box(Box(left, top, left + 100, top + 30), turn=turn, width=width, height=height)
+            size = (30.0, 250.0) if turn in (90, 270) else (250.0, 30.0)
+            shown.append(RecognisedWord("words", box.left, box.top, box.right, box.bottom, line, *size, confidence=90.0))
+    return shown
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_words_of_a_turned_page_are_put_upright(turn: Turn) -> None:
+    words = _words(turn, width=600, height=800)
+    assert turn_of(words) == turn
+    upright = [upright_word(word, turn=turn, width=600, height=800) for word in words]
+    assert [(word.left, word.top, word.right, word.bottom) for word in upright] == [
+        (left, top, left + 100, top + 30) for top in (100, 150) for left in (50, 200)
+    ]
+    assert {(word.line_width, word.line_height) for word in upright} == {(250.0, 30.0)}
+
+
+def test_a_page_from_right_to_left_is_not_upside_down() -> None:
+    words = [replace(word, text="שלום") for word in _words(180, width=600, height=800)]
+    assert turn_of(words) == 0
+    assert turn_of([]) == 0
 
 
 # ------------------------------------------------------------------------------------------------------------------ where there is none
@@ -289,6 +319,22 @@ def test_headings_paragraphs_and_places_of_a_scan(tmp_path: Path) -> None:
     scale = 520 / 1600
     assert paragraph.box.left == pytest.approx(36 + 80 * scale, abs=3)
     assert paragraph.box.top == pytest.approx(72 + 462 * scale, abs=6)
+
+
+@needs_tesseract
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_page_on_its_side_or_upside_down_is_read(tmp_path: Path, turn: int) -> None:
+    page = Image.new("RGB", (1600, 1600), "white")
+    page.paste(picture_of(["Permit me to introduce you to the", "facility of facsimile transmission."], size=60), (0, 200))
+    page.rotate(-turn).save(tmp_path / "a.png", dpi=(144, 144))
+    document = clean(read(tmp_path / "a.png"))
+    assert document.text == "Permit me to introduce you to the facility of facsimile transmission."
+    box = document.elements[0].box
+    assert box is not None
+    upright = Box(40, 147, 483, 206)
+    expected = shown_box(upright, turn=turn, width=800, height=800)  # pyright: ignore[reportArgumentType]
+    assert (box.left, box.top) == pytest.approx((expected.left, expected.top), abs=12)
+    assert (box.right, box.bottom) == pytest.approx((expected.right, expected.bottom), abs=12)
 
 
 @needs_tesseract

@@ -2,13 +2,15 @@
 
 import io
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
 from footnote.core.errors import UnreadableDocument
 from ingestion.parsing.limits import ParsingLimits
-from ingestion.parsing.ocr.tesseract import Recognition, Tesseract
+from ingestion.parsing.ocr.tesseract import RecognisedWord, Recognition, Tesseract
+from ingestion.parsing.ocr.turning import Turn, turn_of, upright_word
 from ingestion.parsing.page_glyphs import PageGlyphs, Word
 from ingestion.parsing.page_ranges import page_ranges
 
@@ -18,7 +20,21 @@ MAX_PIXELS = 25_000_000
 _SAME_SIZE = (0.7, 1.35)
 """Lines without tall or deep letters are lower, those with brackets are higher: in this range they are set in the page's size."""
 
+_MIN_MEAN_CONFIDENCE = 50.0
+"""Below it tesseract reads letters into pictures: docs/reading-files.md."""
+_SURE = 80.0
+_CLEARLY_BETTER = 10.0
 _POINTS_PER_INCH = 72
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedPage:
+    """The words of a page as if it stood upright, how it is turned, and its size in points as it is shown."""
+
+    glyphs: PageGlyphs
+    turn: Turn
+    shown_width: float
+    shown_height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +49,12 @@ class Recogniser:
 
     def __init__(self, tesseract: Tesseract) -> None:
         self._tesseract = tesseract
-        self._confidences: dict[int, float] = {}
+        self._pages: list[int] = []
         self._n_words = 0
         self._confidence_sum = 0.0
         self._failed: list[int] = []
 
-    def page(self, picture: Image.Image, *, number: int, dpi: float, dpi_is_known: bool = True) -> PageGlyphs:
+    def page(self, picture: Image.Image, *, number: int, dpi: float, dpi_is_known: bool = True) -> RecognisedPage:
         """Return the words of a page's picture (grey), placed in points; none where there are none, or tesseract fails.
 
         Args:
@@ -47,16 +63,31 @@ class Recogniser:
             dpi: pixels for an inch of the page.
             dpi_is_known: false where it only says what is taken for a point.
         """
-        width, height = (side * _POINTS_PER_INCH / dpi for side in picture.size)
-        found = self._tesseract.recognise(_as_pgm(picture), dpi=dpi if dpi_is_known else None)
+        found = self._recognise(picture, dpi=dpi if dpi_is_known else None)
         if found is None:
             self._failed.append(number)
+            found = Recognition(())
         elif found.words:
-            self._confidences[number] = found.confidence
+            self._pages.append(number)
             self._n_words += len(found.words)
             self._confidence_sum += sum(word.confidence for word in found.words)
-        words = () if found is None else _placed(found, scale=_POINTS_PER_INCH / dpi)
-        return PageGlyphs(number=number, width=width, height=height, words=words, rulings=())
+        turn = turn_of(found.words)
+        width, height = (side * _POINTS_PER_INCH / dpi for side in picture.size)
+        upright = [upright_word(word, turn=turn, width=picture.width, height=picture.height) for word in found.words]
+        upright_width, upright_height = (height, width) if turn in (90, 270) else (width, height)
+        words = _placed(upright, scale=_POINTS_PER_INCH / dpi)
+        glyphs = PageGlyphs(number=number, width=upright_width, height=upright_height, words=words, rulings=())
+        return RecognisedPage(glyphs, turn, width, height)
+
+    def _recognise(self, picture: Image.Image, *, dpi: float | None) -> Recognition | None:
+        """Recognise a picture; also upside down where it is doubtful, as tesseract cannot tell with few words."""
+        found = self._tesseract.recognise(_as_pgm(picture), dpi=dpi)
+        if found is not None and found.words and found.confidence < _SURE:
+            turned = self._tesseract.recognise(_as_pgm(picture.transpose(Image.Transpose.ROTATE_180)), dpi=dpi)
+            if turned is not None and turned.confidence >= found.confidence + _CLEARLY_BETTER:
+                size = {"width": picture.width, "height": picture.height}
+                found = Recognition(tuple(upright_word(word, turn=180, **size) for word in turned.words))
+        return found if found is None or found.confidence >= _MIN_MEAN_CONFIDENCE else Recognition(())
 
     @property
     def has_failed(self) -> bool:
@@ -66,9 +97,9 @@ class Recogniser:
     def notes(self) -> list[str]:
         """Say which pages were recognised, how surely, and which could not be."""
         notes: list[str] = []
-        if self._confidences:
+        if self._pages:
             mean = self._confidence_sum / self._n_words
-            notes.append(f"Text was recognised in images (OCR) on {page_ranges(self._confidences)}; mean confidence {mean:.0f} %.")
+            notes.append(f"Text was recognised in images (OCR) on {page_ranges(self._pages)}; mean confidence {mean:.0f} %.")
         if self._failed:
             notes.append(f"Recognising text (OCR) failed on {page_ranges(self._failed)}.")
         return notes
@@ -100,11 +131,11 @@ def _as_pgm(picture: Image.Image) -> bytes:
     return data.getvalue()
 
 
-def _placed(found: Recognition, *, scale: float) -> tuple[Word, ...]:
+def _placed(words: Sequence[RecognisedWord], *, scale: float) -> tuple[Word, ...]:
     """Return words in points; those of lines that differ little in height get one size, as headings are told by theirs."""
-    if not found.words:
+    if not words:
         return ()
-    usual = statistics.median(word.line_height for word in found.words)
+    usual = statistics.median(word.line_height for word in words)
     low, high = (usual * share for share in _SAME_SIZE)
     return tuple(
         Word(
@@ -116,5 +147,5 @@ def _placed(found: Recognition, *, scale: float) -> tuple[Word, ...]:
             size=(usual if low <= word.line_height <= high else word.line_height) * scale,
             bold=False,
         )
-        for word in found.words
+        for word in words
     )

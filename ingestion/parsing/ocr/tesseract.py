@@ -18,21 +18,22 @@ _PAGE_TIMEOUT_S = 180
 _WORD_LEVEL = "5"
 _LINE_LEVEL = "4"
 _MIN_WORD_CONFIDENCE = 30.0
-_MIN_MEAN_CONFIDENCE = 50.0
-"""Below it, and for words below the other, tesseract reads letters into pictures: see docs/reading-files.md."""
+"""Below it tesseract reads letters into pictures: docs/reading-files.md."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RecognisedWord:
-    """A word and its box in pixels from the upper left corner; ``line_height`` is that of its line, ``confidence`` goes to 100."""
+    """A word and its box in pixels from the upper left corner; ``line`` tells lines apart, ``confidence`` goes to 100."""
 
     text: str
     left: float
     top: float
     right: float
     bottom: float
+    line: int
+    line_width: float
     line_height: float
     confidence: float
 
@@ -73,7 +74,7 @@ class Tesseract:
         return cls(command=command, languages=known, knows_orientation=_ORIENTATION in installed)
 
     def recognise(self, picture: bytes, *, dpi: float | None) -> Recognition | None:
-        """Return the words of a picture, none where they are too doubtful; None where tesseract fails.
+        """Return the words of a picture; None where tesseract fails.
 
         Args:
             picture: in a format that it reads; PGM costs least.
@@ -96,13 +97,12 @@ class Tesseract:
         if done.returncode != 0:
             log.warning("tesseract failed on a page", status=done.returncode)
             return None
-        found = Recognition(tuple(words_of(done.stdout.decode("utf-8", errors="replace"))))
-        return found if found.confidence >= _MIN_MEAN_CONFIDENCE else Recognition(())
+        return Recognition(tuple(words_of(done.stdout.decode("utf-8", errors="replace"))))
 
 
 def words_of(table: str) -> Iterator[RecognisedWord]:
     """Return the words of tesseract's TSV; rows that are none of its own are left out."""
-    line_height = 0.0
+    line, line_width, line_height = 0, 0.0, 0.0
     for row in csv.DictReader(table.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
         try:
             left, top, width, height = (float(row[name]) for name in ("left", "top", "width", "height"))
@@ -110,10 +110,11 @@ def words_of(table: str) -> Iterator[RecognisedWord]:
         except (KeyError, TypeError, ValueError):
             continue
         if row["level"] == _LINE_LEVEL:
-            line_height = height
+            line, line_width, line_height = line + 1, width, height
         text = _text_of(row)
         if row["level"] == _WORD_LEVEL and text and confidence >= _MIN_WORD_CONFIDENCE:
-            yield RecognisedWord(text, left, top, left + width, top + height, line_height or height, confidence)
+            box = left, top, left + width, top + height
+            yield RecognisedWord(text, *box, line=line, line_width=line_width, line_height=line_height, confidence=confidence)
 
 
 def _text_of(row: Mapping[str, str | None]) -> str:

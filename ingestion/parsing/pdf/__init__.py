@@ -22,7 +22,7 @@ from ingestion.parsing.pdf.assembly import add_pages
 from ingestion.parsing.pdf.blocks import blocks_of
 from ingestion.parsing.pdf.drawing import PagePicture, draw_page, shows_nothing
 from ingestion.parsing.pdf.glyphs import PDFIUM_LOCK, read_page
-from ingestion.parsing.pdf.spool import PageSpool, SpooledPage
+from ingestion.parsing.pdf.spool import PageSpool, SpooledPage, spooled
 from ingestion.parsing.pdf.tables import ruled_tables
 from ingestion.pieces import PieceOrEnd, assembled, in_pieces
 
@@ -117,7 +117,7 @@ class _Reading:
         number = index + 1
         glyphs, picture, is_blank = self._glyphs(document, index)
         if picture is not None and isinstance(self._recogniser, Recogniser):
-            glyphs = self._recogniser.page(picture.image, number=number, dpi=picture.dpi)
+            return spooled(self._recogniser.page(picture.image, number=number, dpi=picture.dpi))
         ruled = ruled_tables(glyphs) if self._with_ruled_tables else []
         return SpooledPage(number, glyphs.height, tuple(blocks_of(glyphs, ruled)), is_blank=is_blank)
 

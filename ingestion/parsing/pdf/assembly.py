@@ -1,10 +1,10 @@
 """Pages to a document: running lines left out, headings told by the sizes of the whole, broken words put together."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 
-from footnote.core.types import ElementKind
+from footnote.core.types import Box, ElementKind
 from ingestion.elements import DocumentBuilder
 from ingestion.hyphenation import joined, vocabulary
 from ingestion.parsing.pdf.blocks import Block, Line
@@ -19,7 +19,7 @@ _CAPTION = re.compile(r"^(table|tab\.|tabelle|tableau|tabla|exhibit)\s*[\dIVX]",
 
 def add_pages(builder: DocumentBuilder, pages: PageSpool) -> Iterator[Piece]:
     """Add the blocks of all pages to a document, and take from it whenever a piece is full; the last one stays in it."""
-    for _ in _add_blocks(builder, _KeptBlocks(pages)):
+    for _ in _add_blocks(builder, _KeptBlocks(pages), box_of=pages.shown_box):
         if builder.waiting_chars >= PIECE_CHARS:
             yield builder.take()
 
@@ -47,7 +47,7 @@ class _KeptBlocks:
     _keeps_all = False
 
 
-def _add_blocks(builder: DocumentBuilder, blocks: Iterable[Block]) -> Iterator[None]:
+def _add_blocks(builder: DocumentBuilder, blocks: Iterable[Block], *, box_of: Callable[[Block], Box]) -> Iterator[None]:
     """Add blocks, which can be gone through several times; what is added can be taken away between any two."""
     survey = TypeSurvey()
     survey.see(blocks)
@@ -57,13 +57,15 @@ def _add_blocks(builder: DocumentBuilder, blocks: Iterable[Block]) -> Iterator[N
     for block in blocks:
         if block.table is not None:
             table = block.table
-            builder.add(ElementKind.TABLE, table.text, page=block.page, box=block.box, n_header_rows=table.n_header_rows, caption=caption)
+            builder.add(
+                ElementKind.TABLE, table.text, page=block.page, box=box_of(block), n_header_rows=table.n_header_rows, caption=caption
+            )
             caption = None
         else:
             text = _flowing(block.lines, words=words)
             level = levels.level_of(block)
             caption = text if _CAPTION.match(text) and len(text) <= 300 else None
-            builder.add(_kind(block, level=level, is_caption=caption is not None), text, page=block.page, box=block.box, level=level)
+            builder.add(_kind(block, level=level, is_caption=caption is not None), text, page=block.page, box=box_of(block), level=level)
         yield
 
 

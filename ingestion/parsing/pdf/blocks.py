@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from footnote.core.types import Box
 from ingestion.parsing.page_glyphs import PageGlyphs, Word
-from ingestion.parsing.pdf.segments import Row, Segment, in_column_order, is_right_to_left, joined_by_space, rows_of, segments_of
+from ingestion.parsing.pdf.segments import Row, Segment, in_column_order, joined_by_space, rows_of, segments_of
 from ingestion.parsing.pdf.tables import TableText, aligned_table, table_spans, without_list_gaps
+from ingestion.parsing.writing_direction import is_right_to_left
 
 _LIST_ITEM = re.compile(r"^([•▪◦‣●○■□➢✓·]|[–—*-](?=\s)|\(?(\d{1,2}|[a-z]|[ivx]{1,4})[.)](?=\s))")
 _SENTENCE_END = re.compile(r"[.!?:;。！？][\"'”’)\]]*$")

@@ -21,8 +21,8 @@ class PagePicture:
 
 
 def shows_nothing(page: pdfium.PdfPage) -> bool:
-    """Whether nothing is drawn on a page."""
-    return pdfium_c.FPDFPage_CountObjects(page) == 0
+    """Whether nothing is drawn on a page, and nothing is stuck to it."""
+    return pdfium_c.FPDFPage_CountObjects(page) == 0 and pdfium_c.FPDFPage_GetAnnotCount(page) == 0
 
 
 def draw_page(page: pdfium.PdfPage, *, max_pixels: int) -> PagePicture:

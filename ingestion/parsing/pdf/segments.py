@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from footnote.core.types import Box
 from ingestion.parsing.page_glyphs import Word
+from ingestion.parsing.writing_direction import is_right_to_left
 
 _GAP_IN_HEIGHTS = 0.9
 """A gap wider than this many line heights separates segments: more than a space in justified text, less than a gutter."""
@@ -55,13 +56,6 @@ Piece = TypeVar("Piece", Word, Segment)
 
 Row = tuple[Segment, ...]
 """Segments on one baseline, from left to right."""
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether most letters are Hebrew or Arabic."""
-    n_letters = sum(1 for character in text if character.isalpha())
-    n_from_right = sum(1 for character in text if "\u0590" <= character <= "\u08ff" or "\ufb1d" <= character <= "\ufefc")
-    return n_from_right * 2 > n_letters
 
 
 def is_ideographic(character: str) -> bool:

@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from ingestion.parsing.pdf.blocks import Block
+from footnote.core.types import Box
+from ingestion.parsing.ocr.recogniser import RecognisedPage
+from ingestion.parsing.ocr.turning import Turn, shown_box
+from ingestion.parsing.pdf.blocks import Block, blocks_of
 
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """How the text of a page is turned, and the size of the page as it is shown, in points. The page's blocks stand upright."""
+
+    turn: Turn
+    width: float
+    height: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +32,7 @@ class SpooledPage:
     height: float
     blocks: tuple[Block, ...]
     is_blank: bool = False
+    turned: Turned | None = None
 
 
 class PageSpool:
@@ -31,6 +44,7 @@ class PageSpool:
         self.has_text = False
         self.without_text: list[int] = []
         """The numbers of pages that show something, but no text."""
+        self._turned: dict[int, Turned] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -45,7 +59,21 @@ class PageSpool:
         if not page.blocks and not page.is_blank:
             self.without_text.append(page.number)
 
+        if page.turned is not None and page.turned.turn:
+            self._turned[page.number] = page.turned
+
+    def shown_box(self, block: Block) -> Box:
+        """Return where a block lies on its page as it is shown."""
+        turned = self._turned.get(block.page)
+        return block.box if turned is None else shown_box(block.box, turn=turned.turn, width=turned.width, height=turned.height)
+
     def __iter__(self) -> Iterator[SpooledPage]:
         self._file.seek(0)
         for _ in range(self.n_pages):
             yield pickle.load(self._file)  # noqa: S301 - our own process wrote it, into a file that no other has
+
+
+def spooled(page: RecognisedPage) -> SpooledPage:
+    """Return a page whose words were recognised, as one whose words were read."""
+    turned = Turned(page.turn, page.shown_width, page.shown_height)
+    return SpooledPage(page.glyphs.number, page.glyphs.height, tuple(blocks_of(page.glyphs, [])), turned=turned)

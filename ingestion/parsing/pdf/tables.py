@@ -9,7 +9,8 @@ from typing import Any
 from footnote.core.types import Box
 from ingestion.elements import table_row
 from ingestion.parsing.page_glyphs import PageGlyphs, Ruling, Word
-from ingestion.parsing.pdf.segments import Row, Segment, is_right_to_left, joined_segments, rows_of_words, segment_of
+from ingestion.parsing.pdf.segments import Row, Segment, joined_segments, rows_of_words, segment_of
+from ingestion.parsing.writing_direction import is_right_to_left
 
 _NUMBER_CELL = re.compile(r"^[\s$€£¥(+\-–—]*(US\$)?\s*[\d.,]*\d[\d.,]*\s*[%)x]*$|^[—–-]$")
 _BULLET = re.compile(r"^([•▪◦‣●○■□➢✓–—*·\-]|\(?(\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)])$")
