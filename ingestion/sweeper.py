@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Puts back what dead workers held, and forgets what nobody goes on with.
+    """Puts back what dead workers held, lets re-indexings follow what comes, and forgets what nobody goes on with.
 
     Args:
         catalog: what is swept.
@@ -46,6 +46,8 @@ class Sweeper:
             await self._catalog.workers.remove(dead)
         if dead or n_put_back or n_failed:
             log.warning("swept up after workers that are gone", workers=len(dead), jobs_put_back=n_put_back, jobs_failed=n_failed)
+        await self._catalog.reindexes.drop_expired()
+        await self._catalog.reindexes.queue_all_missing()
         await self._forget_abandoned()
         return True
 

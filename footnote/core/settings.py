@@ -131,6 +131,10 @@ class EmbedderSettings(Section):
         default=None, description="`openai` only: folder or hub name of the model's tokenizer, which counts tokens exactly."
     )
     timeout_s: PositiveFloat = Field(default=30.0, description="`openai` only: how long one call may take.")
+    reindex_models: tuple[str, ...] = Field(
+        default=(),
+        description="Models that a re-indexing over the API may name beside `model`; without `server.keys` any. They run as `kind` says.",
+    )
 
 
 class ChunkingSettings(Section):
@@ -252,6 +256,9 @@ class IngestionSettings(Section):
     max_attempts: PositiveInt = Field(default=4, description="Tries for a document where the failure may pass.")
     lease_s: PositiveFloat = Field(
         default=60.0, description="A job whose worker has not renewed its lease for so long is handed to another."
+    )
+    keep_reindexed_days: float = Field(
+        default=7.0, ge=0, description="How long what a collection showed before a re-indexing is kept for flipping back."
     )
 
 

@@ -9,7 +9,20 @@ from fastapi.routing import APIRoute
 
 import footnote
 from footnote.core.settings import Settings
-from serving.api import chat, file_batches, files, health, metrics, models, operator, search, sources, vector_store_files, vector_stores
+from serving.api import (
+    chat,
+    file_batches,
+    files,
+    health,
+    metrics,
+    models,
+    operator,
+    reindexing,
+    search,
+    sources,
+    vector_store_files,
+    vector_stores,
+)
 from serving.api.authentication import Authentication
 from serving.api.errors import install_error_handlers
 from serving.api.limits import BodyLimitMiddleware
@@ -46,7 +59,8 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
     app.state.opening = Opening(settings, open_services)
     app.state.authentication = Authentication(settings)
     install_error_handlers(app)
-    for module in (chat, models, files, vector_stores, vector_store_files, file_batches, search, sources, health, metrics, operator):
+    documents = (files, vector_stores, vector_store_files, file_batches, search, reindexing, sources)
+    for module in (chat, models, *documents, health, metrics, operator):
         app.include_router(module.router)
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_upload_bytes=settings.server.max_upload_bytes)

@@ -28,7 +28,7 @@ async def search_vector_store(
     access = Access(collection_ids=frozenset({collection.id}), principals=caller.principals)
     hits: list[Hit] = []
     for query in queries:
-        found = await services.searcher.search(query, access, limit=body.max_num_results, filter=attribute_filter)
+        found = await services.searcher.search(query, access, limit=body.max_num_results, filter=attribute_filter, preview=body.reindex)
         hits += found.hits
     await services.catalog.collections.touch([collection.id])
     threshold = 0.0 if body.ranking_options is None else body.ranking_options.score_threshold

@@ -53,7 +53,7 @@ async def list_vector_stores(caller: CallerDependency, services: ServicesDepende
     """Return the vector stores that the caller may read."""
     page = await services.catalog.collections.list(caller=caller, paging=paging)
     usage = await services.catalog.attachments.usage([record.id for record in page.items], caller=caller)
-    data = [vector_store(record, usage[record.id]) for record in page.items]
+    data = [vector_store(record, usage[record.id], settings_space=services.spaces.default.name) for record in page.items]
     return VectorStoreList(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=page.has_more)
 
 
@@ -92,4 +92,4 @@ async def delete_vector_store(vector_store_id: str, caller: CallerDependency, se
 
 async def _shown(record: CollectionRecord, services: Services, caller: Caller) -> VectorStore:
     usage = await services.catalog.attachments.usage([record.id], caller=caller)
-    return vector_store(record, usage[record.id])
+    return vector_store(record, usage[record.id], settings_space=services.spaces.default.name)

@@ -233,4 +233,6 @@ def _record(row: schema.Collection, principals: frozenset[str]) -> CollectionRec
         last_active_at=row.last_active_at,
         expires_after_days=row.expires_after_days,
         replaces_by_name=row.replaces_by_name,
+        space=row.space,
+        embedding_model=None if row.embedding_recipe is None else row.embedding_recipe["model"],
     )

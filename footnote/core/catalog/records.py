@@ -24,7 +24,10 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class CollectionRecord:
-    """A collection; ``principals`` may read it, ``details`` is the caller's own metadata."""
+    """A collection; ``principals`` may read it, ``details`` is the caller's own metadata.
+
+    ``space`` and ``embedding_model`` say where its vectors lie, and what made them; None before its first version.
+    """
 
     id: str
     owner: str
@@ -37,6 +40,8 @@ class CollectionRecord:
     last_active_at: datetime
     expires_after_days: int | None
     replaces_by_name: bool = False
+    space: str | None = None
+    embedding_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

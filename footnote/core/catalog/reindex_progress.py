@@ -16,12 +16,13 @@ FAILURES_SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class ReindexFailure:
-    """An attachment of which no new version could be built."""
+    """An attachment of which no new version could be built; ``principals`` may know of it."""
 
     file_id: str
     filename: str
     code: str
     message: str
+    principals: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,14 @@ async def progress_of(session: AsyncSession, row: schema.Reindex, *, is_building
 async def _failures(session: AsyncSession, row: schema.Reindex, left_over: Select[str]) -> tuple[ReindexFailure, ...]:
     """Return what has no new version and no job that goes on, with the error of the newest job, by file."""
     query = (
-        select(schema.Attachment.file_id, schema.File.filename, schema.Job.state, schema.Job.error_code, schema.Job.error_message)
+        select(
+            schema.Attachment.file_id,
+            schema.Attachment.principals,
+            schema.File.filename,
+            schema.Job.state,
+            schema.Job.error_code,
+            schema.Job.error_message,
+        )
         .join(schema.File, schema.File.id == schema.Attachment.file_id)
         .join(schema.Job, schema.Job.attachment_id == schema.Attachment.id)
         .where(schema.Job.owner == row.id, schema.Attachment.id.in_(left_over))
@@ -105,6 +113,7 @@ async def _failures(session: AsyncSession, row: schema.Reindex, left_over: Selec
             filename=found.filename,
             code=found.error_code or "cancelled",
             message=found.error_message or "Its job was cancelled.",
+            principals=frozenset(found.principals),
         )
         for _, found in sorted(newest.items())
         if found.state in (JobState.FAILED, JobState.CANCELLED)

@@ -29,6 +29,9 @@ class SearchRequest(ApiRequest):
     filters: FiltersField = None
     max_num_results: int = Field(default=10, ge=1, le=50)
     ranking_options: RankingOptions | None = None
+    reindex: str | None = Field(
+        default=None, max_length=64, description="footnote's own: search what this re-indexing has built, before it is shown."
+    )
     rewrite_query: bool = Field(default=False, description="Accepted; queries are searched as they are.")
 
 

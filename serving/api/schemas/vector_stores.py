@@ -62,6 +62,14 @@ class FileCountsShown(ApiObject):
     total: int
 
 
+class SpaceShown(ApiObject):
+    """Where the vectors of a vector store lie."""
+
+    space: str | None = Field(description="Names the embedding recipe; null before anything was embedded.")
+    embedder: str | None = Field(description="The model that made them.")
+    recipe_differs: bool = Field(description="Whether the settings name another recipe by now: `footnote reindex` brings it over.")
+
+
 class VectorStore(ApiObject):
     """A vector store."""
 
@@ -79,6 +87,7 @@ class VectorStore(ApiObject):
     expires_at: int | None = omitted()
     principals: list[str] = Field(description="footnote's own: who may read it.")
     replaces_by_name: bool = Field(description="footnote's own: whether a file takes the place of one of the same name.")
+    footnote: SpaceShown
 
 
 class VectorStoreList(ApiObject):
@@ -110,8 +119,8 @@ def file_counts(counts: FileCounts) -> FileCountsShown:
     )
 
 
-def vector_store(record: CollectionRecord, usage: Usage) -> VectorStore:
-    """Return a collection as the API shows it."""
+def vector_store(record: CollectionRecord, usage: Usage, *, settings_space: str) -> VectorStore:
+    """Return a collection as the API shows it; ``settings_space`` is where the settings' embedder makes its vectors."""
     days = record.expires_after_days
     expires_at = None if days is None else record.last_active_at + timedelta(days=days)
     return VectorStore(
@@ -128,6 +137,11 @@ def vector_store(record: CollectionRecord, usage: Usage) -> VectorStore:
         expires_at=None if expires_at is None else unix_seconds(expires_at),
         principals=sorted(record.principals),
         replaces_by_name=record.replaces_by_name,
+        footnote=SpaceShown(
+            space=record.space,
+            embedder=record.embedding_model,
+            recipe_differs=record.space is not None and record.space != settings_space,
+        ),
     )
 
 
