@@ -1,13 +1,14 @@
 """Cleaning: a parsed document without what only its file format put there. Offsets are made anew, so that they hold.
 
 Repaired are broken encodings (by ftfy), words broken at a line's end, control characters, whitespace and dot leaders; left out are lines
-that run through the slides of a presentation (the PDF parser does this for pages, where it knows positions). The language is noted.
+that run through the slides of a presentation (the PDF parser does this for pages, where it knows positions). The language is noted, and a
+fingerprint taken by which nearly equal documents are found.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ftfy
@@ -15,6 +16,7 @@ import langdetect
 from langdetect.lang_detect_exception import LangDetectException
 
 from footnote.core.errors import UnreadableDocument
+from footnote.core.fingerprints import fingerprint_of
 from footnote.core.types import Document, Element, ElementKind
 from ingestion.elements import DocumentBuilder
 from ingestion.hyphenation import vocabulary
@@ -69,13 +71,14 @@ def clean(document: Document) -> Document:
     if builder.is_empty:
         raise UnreadableDocument("There is no legible text in the file.", hint="It holds only control characters or pictures.")
     title = normalise(repair_encoding(document.title)) if document.title else None
-    return builder.build(
+    cleaned = builder.build(
         media_type=document.media_type,
         title=title or None,
         n_pages=document.n_pages,
         language=document.language or language_of(piece.text for piece in kept),
         notes=tuple(notes),
     )
+    return replace(cleaned, fingerprint=fingerprint_of(cleaned.text))
 
 
 def _cleaned(piece: _Piece, *, words: frozenset[str]) -> str:

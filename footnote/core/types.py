@@ -68,7 +68,8 @@ class Element:
 class Document:
     """A file's text, and its elements in reading order, not overlapping, each inside the text.
 
-    ``n_pages`` is None for formats without pages. ``notes`` says what was repaired or left out, for people to read.
+    ``n_pages`` is None for formats without pages. ``notes`` says what was repaired or left out, for people to read. ``fingerprint`` is that
+    of ``footnote.core.fingerprints``, None where the text is short.
     """
 
     text: str
@@ -78,6 +79,7 @@ class Document:
     n_pages: int | None = None
     language: str | None = None
     notes: tuple[str, ...] = ()
+    fingerprint: str | None = None
 
 
 PageStarts = tuple[tuple[int, int], ...]

@@ -108,6 +108,7 @@ class AttachmentRecord:
         replaced_by: the file that takes its place then, or None.
         source: where its bytes came from, in its owner's words, or None.
         took_over: former attachments under whose ids points of its versions stand in the index.
+        notes: what people should know of the document that search sees: what was left out or repaired, and which other is nearly the same.
     """
 
     id: str
@@ -124,6 +125,7 @@ class AttachmentRecord:
     replaced_by: str | None = None
     source: str | None = None
     took_over: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,10 +189,18 @@ class Document(Base):
     language: Mapped[str | None]
     n_pages: Mapped[int | None]
     notes: Mapped[list[Any]]
-    fingerprint: Mapped[str | None] = mapped_column(String(32), index=True)
+    fingerprint: Mapped[str | None] = mapped_column(String(256))
     near_duplicate_of_id: Mapped[str | None] = mapped_column(String(64))
     redactions: Mapped[Json] = mapped_column(default=dict)
     created_at: Mapped[datetime]
+
+
+class DocumentBand(Base):
+    """A number that a document's fingerprint has in common with those of documents like it, see ``footnote.core.fingerprints``."""
+
+    __tablename__ = "document_bands"
+    document_id: Mapped[str] = mapped_column(String(64), ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True)
+    band: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
 
 
 class Version(Base):

@@ -13,6 +13,7 @@ from footnote.core.catalog.detaching import WHOLE, detach_replaced
 from footnote.core.catalog.elements import element_from_json, element_to_json
 from footnote.core.catalog.jobs import JobLease, give_up_version, require_lease
 from footnote.core.catalog.moment import now
+from footnote.core.catalog.near_duplicates import note_near_duplicate
 from footnote.core.catalog.records import TextSpan, VersionRecord, View
 from footnote.core.errors import NotFound, Overloaded
 from footnote.core.ids import new_id
@@ -57,6 +58,7 @@ class Versions:
                 return known
             row = _document_row(document, owner=owner, blob_sha256=blob_sha256, parser=parser)
             session.add(row)
+            await note_near_duplicate(session, row)
         return row.id
 
     async def text_of(self, version_id: str) -> str:
@@ -462,6 +464,7 @@ def _document_row(document: Document, *, owner: str, blob_sha256: str, parser: s
         language=document.language,
         n_pages=document.n_pages,
         notes=list(document.notes),
+        fingerprint=document.fingerprint,
         created_at=now(),
     )
 
@@ -475,6 +478,7 @@ def _document(row: schema.Document) -> Document:
         n_pages=row.n_pages,
         language=row.language,
         notes=tuple(row.notes),
+        fingerprint=row.fingerprint,
     )
 
 

@@ -67,6 +67,9 @@ class Progress(ApiObject):
     replaced_by: str | None = omitted(description="The file that takes its place as soon as that has been read.")
     source: str | None = omitted(description="Where it comes from, in its owner's words.")
     error_code: str | None = omitted()
+    notes: list[str] | None = omitted(
+        description="What to know of the text that searches find: what was left out or repaired, and which other file is nearly the same."
+    )
     created_at: int = Field(description="When the job was queued.")
     started_at: int | None = omitted()
     finished_at: int | None = omitted()
@@ -170,6 +173,7 @@ def _progress(record: AttachmentRecord) -> Progress:
         replaced_by=record.replaced_by,
         source=record.source,
         error_code=job.error_code if api_state(job.state) == "failed" else None,
+        notes=list(record.notes) or None,
         created_at=unix_seconds(job.created_at),
         started_at=None if job.started_at is None else unix_seconds(job.started_at),
         finished_at=None if job.finished_at is None else unix_seconds(job.finished_at),

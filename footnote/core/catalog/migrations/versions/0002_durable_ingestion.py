@@ -60,10 +60,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_files_filename"), ["filename"], unique=False)
 
     with op.batch_alter_table("documents", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("fingerprint", sa.String(length=32), nullable=True))
+        batch_op.add_column(sa.Column("fingerprint", sa.String(length=256), nullable=True))
         batch_op.add_column(sa.Column("near_duplicate_of_id", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("redactions", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
-        batch_op.create_index(batch_op.f("ix_documents_fingerprint"), ["fingerprint"], unique=False)
+
+    op.create_table(
+        "document_bands",
+        sa.Column("document_id", sa.String(length=64), nullable=False),
+        sa.Column("band", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name=op.f("fk_document_bands_document_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("document_id", "band", name=op.f("pk_document_bands")),
+    )
+    with op.batch_alter_table("document_bands", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_document_bands_band"), ["band"], unique=False)
 
     op.create_table(
         "former_attachments",
@@ -120,8 +129,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_owner_started_at")
         batch_op.drop_index("ix_jobs_state_owner_created_at")
         batch_op.drop_index("ix_jobs_lease_owner_state")
+    op.drop_table("document_bands")
     with op.batch_alter_table("documents", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_documents_fingerprint"))
         batch_op.drop_column("redactions")
         batch_op.drop_column("near_duplicate_of_id")
         batch_op.drop_column("fingerprint")
