@@ -1,17 +1,20 @@
 """Storing files: bytes and record, in the order that leaves nothing half done."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from footnote.core.blobs import BlobStore
+from footnote.core.blobs import BlobStore, StoredBlob
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.erasures import Receipt
 from footnote.core.catalog.records import FileRecord
 from footnote.core.errors import StorageUnavailable
 from footnote.core.types import Caller
 from serving.erasing import Eraser
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +49,50 @@ class FileStore:
             DocumentTooLarge: more than ``max_bytes`` came.
             StorageUnavailable, CatalogUnavailable: nothing is kept.
         """
+
+        async def create(blob: StoredBlob) -> FileRecord:
+            record = describe()
+            return await self._catalog.files.create(
+                owner=caller.owner,
+                filename=record.filename,
+                purpose=record.purpose,
+                blob_sha256=blob.sha256,
+                size_bytes=blob.size_bytes,
+                media_type=None,  # ingestion finds it out by the content
+                expires_at=record.expires_at,
+            )
+
+        file = await self.keep(content, max_bytes=max_bytes, record=create)
+        await self._require_bytes(file, caller=caller)
+        return file
+
+    async def keep(self, content: AsyncIterator[bytes], *, max_bytes: int, record: Callable[[StoredBlob], Awaitable[Result]]) -> Result:
+        """Store bytes as they come in, and return what recording them gives; what is not recorded in the end is not kept.
+
+        Args:
+            content: the bytes; when it raises, nothing is kept.
+            max_bytes: the most that is accepted.
+            record: writes into the catalog who refers to the bytes; nobody can remove them before it has ended.
+
+        Raises:
+            DocumentTooLarge: more than ``max_bytes`` came.
+            StorageUnavailable, CatalogUnavailable: nothing is kept.
+        """
         async with AsyncExitStack() as stack:
             held = await stack.enter_async_context(aclosing(self._then_held(content, stack)))
             blob = await self._blobs.put(held, max_bytes=max_bytes)
             try:
-                record = describe()
-                file = await self._catalog.files.create(
-                    owner=caller.owner,
-                    filename=record.filename,
-                    purpose=record.purpose,
-                    blob_sha256=blob.sha256,
-                    size_bytes=blob.size_bytes,
-                    media_type=None,  # ingestion finds it out by the content
-                    expires_at=record.expires_at,
-                )
+                return await record(blob)
             finally:
                 if not await self._catalog.files.known_blobs([blob.sha256]):
                     await self._blobs.delete(blob.sha256)
-        await self._require_bytes(file, caller=caller)
-        return file
+
+    async def release(self, sha256s: Sequence[str]) -> None:
+        """Remove bytes that nothing refers to any more; those that somebody has stored again meanwhile stay."""
+        for sha256 in sha256s:
+            async with self._eraser.sharing:
+                if await self._catalog.files.forget_unshared_blob(sha256):
+                    await self._blobs.delete(sha256)
 
     async def erase(self, file_id: str, *, caller: Caller) -> Receipt:
         """Erase a file, as ``serving.erasing.Eraser.erase`` does."""

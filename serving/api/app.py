@@ -20,6 +20,7 @@ from serving.api import (
     reindexing,
     search,
     sources,
+    uploads,
     vector_store_files,
     vector_stores,
 )
@@ -59,7 +60,7 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
     app.state.opening = Opening(settings, open_services)
     app.state.authentication = Authentication(settings)
     install_error_handlers(app)
-    documents = (files, vector_stores, vector_store_files, file_batches, search, reindexing, sources)
+    documents = (files, uploads, vector_stores, vector_store_files, file_batches, search, reindexing, sources)
     for module in (chat, models, *documents, health, metrics, operator):
         app.include_router(module.router)
     # The last one added is the outermost.

@@ -1,5 +1,6 @@
 """How large a request may be, checked while it comes in."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -8,10 +9,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from footnote.core.errors import InvalidInput
 from serving.api.errors import RequestTooLarge, error_response
+from serving.uploads import MAX_PART_BYTES
 
 MAX_JSON_BYTES = 8 * 1024 * 1024
 FORM_OVERHEAD_BYTES = 64 * 1024
 UPLOAD_PATH = "/v1/files"
+PART_PATH = re.compile(r"/v1/uploads/[^/]+/parts/?")
 
 
 class _BodyTooLarge(Exception):
@@ -21,7 +24,8 @@ class _BodyTooLarge(Exception):
 class BodyLimitMiddleware:
     """Answers 413 to a body over the limit: at once where its length is announced, else as soon as it gets there.
 
-    An upload may be as long as ``max_upload_bytes`` with the form around it, everything else as long as ``MAX_JSON_BYTES``.
+    An upload may be as long as ``max_upload_bytes`` with the form around it, a part of one as ``MAX_PART_BYTES``, everything else as long
+    as ``MAX_JSON_BYTES``.
     """
 
     def __init__(self, app: ASGIApp, *, max_upload_bytes: int) -> None:
@@ -65,7 +69,11 @@ class BodyLimitMiddleware:
 
 def body_limit(path: str, *, max_upload_bytes: int) -> int:
     """Return how many bytes the body of a request to ``path`` may have."""
-    return max_upload_bytes + FORM_OVERHEAD_BYTES if path.rstrip("/") == UPLOAD_PATH else MAX_JSON_BYTES
+    if path.rstrip("/") == UPLOAD_PATH:
+        return max_upload_bytes + FORM_OVERHEAD_BYTES
+    if PART_PATH.fullmatch(path):
+        return min(max_upload_bytes, MAX_PART_BYTES) + FORM_OVERHEAD_BYTES
+    return MAX_JSON_BYTES
 
 
 def require_short(texts: Sequence[str], *, max_chars: int, param: str) -> None:

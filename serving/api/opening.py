@@ -9,6 +9,7 @@ from footnote.core.errors import Overloaded
 from footnote.core.settings import Settings
 from serving.files import FileStore
 from serving.services import OpenServices, Services
+from serving.uploads import UploadStore
 
 RETRY_AFTER_S = 2.0
 
@@ -23,6 +24,7 @@ class Opened:
 
     services: Services
     files: FileStore
+    uploads: UploadStore
 
 
 class Opening:
@@ -89,7 +91,8 @@ class Opening:
     async def _run(self) -> None:
         async with self._open_services(self._settings) as services:
             files = FileStore(catalog=services.catalog, blobs=services.blobs, eraser=services.eraser)
-            self._opened = Opened(services=services, files=files)
+            uploads = UploadStore(catalog=services.catalog, blobs=services.blobs, files=files)
+            self._opened = Opened(services=services, files=files, uploads=uploads)
             self._settled.set()
             await self._stopping.wait()
 
@@ -117,3 +120,12 @@ async def files_of(request: Request) -> FileStore:
         Starting: as in ``services_of``.
     """
     return opening_of(request).opened.files
+
+
+async def uploads_of(request: Request) -> UploadStore:
+    """Return the store of uploads in parts.
+
+    Raises:
+        Starting: as in ``services_of``.
+    """
+    return opening_of(request).opened.uploads

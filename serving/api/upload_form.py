@@ -1,4 +1,4 @@
-"""An upload's multipart form, read as it comes in: the file's bytes pass through, the other fields are kept. Nothing is held whole."""
+"""A multipart form, read as it comes in: its bytes pass through, fields that mean something are kept, and nothing is held whole."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
+from starlette.requests import ClientDisconnect
 
 from footnote.core.errors import InvalidInput
 from footnote.core.filenames import sanitised_filename
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks  # a type that the library defines for checkers alone
 
 FILE_FIELD = "file"
+FIELDS = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
 MAX_FIELD_BYTES = 1024
+MAX_HEADER_BYTES = 8 * 1024
 MIN_EXPIRY_S = 3_600
 MAX_EXPIRY_S = 2_592_000
 
@@ -28,37 +31,44 @@ class UploadForm:
     Args:
         content_type: the request's header.
         stream: the request's body.
+        field: the name of the field whose bytes pass through.
 
     Raises:
         InvalidInput: this is no multipart form.
     """
 
-    def __init__(self, *, content_type: str, stream: AsyncIterator[bytes]) -> None:
+    def __init__(self, *, content_type: str, stream: AsyncIterator[bytes], field: str = FILE_FIELD) -> None:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
-            raise InvalidInput("A file is sent as multipart/form-data, with the fields `file` and `purpose`.", param="file")
+            fields = "the fields `file` and `purpose`" if field == FILE_FIELD else f"the field `{field}`"
+            raise InvalidInput(f"Bytes are sent as multipart/form-data, with {fields}.", param=field)
         self._stream = stream
-        self._parts = _Parts()
+        self._field = field
+        self._parts = _Parts(field)
         try:
             self._parser = MultipartParser(boundary, self._parts.callbacks())
         except FormParserError as error:
-            raise _broken(error) from error
+            raise _broken(error, self._field) from error
 
     async def file_bytes(self) -> AsyncGenerator[bytes]:
-        """Yield the file's bytes; the whole form has been read and found good when this ends.
+        """Yield the bytes; the whole form has been read and found good when this ends.
 
         Raises:
-            InvalidInput: the form is broken or incomplete, the file is missing or empty, or a field is wrong.
+            InvalidInput: the form is broken or incomplete, the bytes are missing or none, a field is wrong, or the client has gone.
         """
         n_bytes = 0
-        async for data in self._stream:
-            self._feed(data)
-            for piece in self._parts.take():
-                n_bytes += len(piece)
-                yield piece
+        try:
+            async for data in self._stream:
+                self._feed(data)
+                for piece in self._parts.take():
+                    n_bytes += len(piece)
+                    yield piece
+        except ClientDisconnect as error:
+            raise self._cut_off() from error
         self._require_whole(n_bytes)
-        self.record()
+        if self._field == FILE_FIELD:
+            self.record()
 
     def record(self) -> UploadRecord:
         """Return what the form says about the file, once it has been read.
@@ -77,21 +87,25 @@ class UploadForm:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise _broken(error) from error
+            raise _broken(error, self._field) from error
 
     def _require_whole(self, n_bytes: int) -> None:
         if not self._parts.is_complete:
-            raise InvalidInput("The form ends in the middle: the upload was cut off.", hint="Send it again.", param=FILE_FIELD)
+            raise self._cut_off()
         if self._parts.filename is None:
-            raise InvalidInput("The form has no file in its field `file`.", param=FILE_FIELD)
+            raise InvalidInput(f"The form has no file in its field `{self._field}`.", param=self._field)
         if n_bytes == 0:
-            raise InvalidInput("The file is empty.", hint="Send it again; it may have been cut off before.", param=FILE_FIELD)
+            raise InvalidInput("The file is empty.", hint="Send it again; it may have been cut off before.", param=self._field)
+
+    def _cut_off(self) -> InvalidInput:
+        return InvalidInput("The form ends in the middle: the upload was cut off.", hint="Send it again.", param=self._field)
 
 
 class _Parts:
-    """Collects what the parser finds."""
+    """Collects what the parser finds; the values of fields that mean nothing are let go as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, file_field: str) -> None:
+        self._file_field = file_field
         self.fields: dict[str, str] = {}
         self.filename: str | None = None
         self.is_complete = False
@@ -127,9 +141,11 @@ class _Parts:
 
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
+        self._require_short_header()
 
     def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
+        self._require_short_header()
 
     def _on_header_end(self) -> None:
         if bytes(self._header_name).lower() == b"content-disposition":
@@ -137,26 +153,32 @@ class _Parts:
         self._header_name.clear()
         self._header_value.clear()
 
+    def _require_short_header(self) -> None:
+        if len(self._header_name) + len(self._header_value) > MAX_HEADER_BYTES:
+            raise InvalidInput(f"A header of the form is longer than {MAX_HEADER_BYTES:,} bytes.", param=self._file_field)
+
     def _on_headers(self) -> None:
         _, options = parse_options_header(self._disposition)
         self._field_name = options.get(b"name", b"").decode(errors="replace")
         filename = options.get(b"filename")
-        self._is_file = self._field_name == FILE_FIELD and filename is not None
+        self._is_file = self._field_name == self._file_field and filename is not None
         if self._is_file:
             if self.filename is not None:
-                raise InvalidInput("The form has more than one file; send them one by one.", param=FILE_FIELD)
+                raise InvalidInput("The form has more than one file; send them one by one.", param=self._file_field)
             self.filename = (filename or b"").decode(errors="replace")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._pieces.append(data[start:end])
             return
+        if self._field_name not in FIELDS:
+            return
         self._value += data[start:end]
         if len(self._value) > MAX_FIELD_BYTES:
             raise InvalidInput(f"A field of the form is longer than {MAX_FIELD_BYTES:,} bytes.", param=self._field_name[:64] or None)
 
     def _on_end(self) -> None:
-        if not self._is_file:
+        if not self._is_file and self._field_name in FIELDS:
             self.fields[self._field_name] = self._value.decode(errors="replace")
 
     def _on_last(self) -> None:
@@ -183,5 +205,5 @@ def _expiry(anchor: str | None, seconds: str | None) -> datetime | None:
     return datetime.now(UTC) + timedelta(seconds=int(seconds))
 
 
-def _broken(error: Exception) -> InvalidInput:
-    return InvalidInput(f"The multipart form is broken: {error}.", param=FILE_FIELD)
+def _broken(error: Exception, field: str) -> InvalidInput:
+    return InvalidInput(f"The multipart form is broken: {error}.", param=field)

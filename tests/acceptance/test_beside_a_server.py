@@ -100,6 +100,47 @@ def test_ingest_tells_what_went_in_what_was_there_and_what_failed(server: Server
     assert len(SearchDocument.model_validate_json(found.stdout).hits) == 1
 
 
+def test_a_file_that_has_changed_takes_the_place_of_its_older_version(server: ServerProcess, tmp_path: Path):
+    kettle, namesake = tmp_path / "kettle.md", tmp_path / "south" / "kettle.md"
+    namesake.parent.mkdir()
+    kettle.write_text("# Tea\n\nThe kettle in the north kitchen holds nine litres.\n")
+    namesake.write_text("# Tea\n\nThe kettle in the south kitchen holds two litres.\n")
+    footnote(server.data_dir, "ingest", str(tmp_path), "--collection", "tea", "--json")
+    kettle.write_text("# Tea\n\nThe kettle in the north kitchen holds eleven litres.\n")
+    ingested = footnote(server.data_dir, "ingest", str(tmp_path), "--collection", "tea", "--json")
+    document = IngestDocument.model_validate_json(ingested.stdout)
+    assert ([Path(file.path) for file in document.added], document.replaced, len(document.present)) == ([kettle], 1, 1)
+    found = SearchDocument.model_validate_json(footnote(server.data_dir, "search", "kettle", "-c", "tea", "--json").stdout)
+    assert sorted(hit.text.split("holds ")[1] for hit in found.hits) == ["eleven litres.", "two litres."]
+
+    copied = tmp_path / "elsewhere" / "kettle.md"
+    copied.parent.mkdir()
+    copied.write_text("# Tea\n\nThere is no kettle any more.\n")
+    ingested = footnote(server.data_dir, "ingest", str(copied), "--collection", "tea", "--replace", "--json")
+    assert IngestDocument.model_validate_json(ingested.stdout).replaced == 2
+    listed = DocumentsDocument.model_validate_json(footnote(server.data_dir, "documents", "list", "-c", "tea", "--json").stdout)
+    assert [(each.state, each.searchable) for each in listed.documents] == [("completed", True)]
+
+
+def test_documents_are_tried_again_processed_and_not_cancelled_when_they_are_done(server: ServerProcess, tmp_path: Path):
+    (tmp_path / "good.md").write_text("# Coffee\n\nThe mill in the north kitchen is loud.\n")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing that a reader could use")
+    footnote(server.data_dir, "ingest", str(tmp_path), "--collection", "coffee")
+    retried = footnote(server.data_dir, "documents", "retry", "--failed", "--wait", "-c", "coffee", "--json")
+    document = ChangedDocuments.model_validate_json(retried.stdout)
+    assert (retried.returncode, [each.filename for each in document.changed], document.refused) == (1, ["broken.pdf"], [])
+    assert document.changed[0].error
+    processed = footnote(server.data_dir, "documents", "-c", "coffee", "process", "good.md", "--wait", "--json")
+    document = ChangedDocuments.model_validate_json(processed.stdout)
+    assert (processed.returncode, [each.state for each in document.changed]) == (0, ["completed"])
+    cancelled = footnote(server.data_dir, "documents", "cancel", "good.md", "-c", "coffee")
+    assert cancelled.returncode == 1
+    assert "good.md" in cancelled.stdout
+    assert "completed" in cancelled.stdout
+    nothing = footnote(server.data_dir, "documents", "cancel", "--all", "-c", "coffee")
+    assert (nothing.returncode, nothing.stdout.strip()) == (0, "There is nothing to cancel.")
+
+
 def test_doctor_asks_the_server_for_its_parts(server: ServerProcess):
     examined = footnote(server.data_dir, "doctor", "--json")
     document = DoctorDocument.model_validate_json(examined.stdout)

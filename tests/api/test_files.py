@@ -1,7 +1,9 @@
 """Files over HTTP: what goes in comes out, what is wrong leaves nothing behind."""
 
 import io
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -168,6 +170,25 @@ def test_an_upload_that_breaks_off_leaves_nothing(served: Served, library: Libra
     with served.http() as client:
         assert client.get("/healthz").status_code == 200
     assert library.n_blobs() == blobs
+
+
+def test_an_upload_that_breaks_off_is_no_fault_of_the_server(served: Served) -> None:
+    def answered(status: int) -> float:
+        with served.http() as client:
+            lines = client.get("/metrics").text.splitlines()
+        counted = [line for line in lines if line.startswith("footnote_http_requests_total{") and 'route="/v1/files"' in line]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in counted if f'status="{status}"' in line)
+
+    refused, failed = answered(400), answered(500)
+    address = httpx.URL(served.url)
+    with socket.create_connection((address.host, address.port or 80)) as connection:
+        head = "POST /v1/files HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: multipart/form-data; boundary=b\r\ncontent-length: 9999\r\n\r\n"
+        connection.sendall(head.encode() + PURPOSE + FILE)
+    deadline = time.monotonic() + 10
+    while answered(400) == refused and answered(500) == failed:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert (answered(400), answered(500)) == (refused + 1, failed)
 
 
 def test_equal_files_share_their_bytes_until_the_last_is_gone(served: Served, library: Library) -> None:

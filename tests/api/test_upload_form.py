@@ -1,11 +1,13 @@
 """A form reads the same however its bytes are cut on the way."""
 
+import tracemalloc
 from collections.abc import AsyncGenerator
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
 
 from footnote.core.errors import InvalidInput
 from serving.api.upload_form import UploadForm
@@ -43,6 +45,34 @@ async def test_the_bytes_come_through_whatever_the_cuts(content: bytes, cuts: li
     form = UploadForm(content_type=CONTENT_TYPE, stream=in_pieces(form_with(content, purpose_first=purpose_first), cuts))
     assert b"".join([piece async for piece in form.file_bytes()]) == content
     assert (form.record().filename, form.record().purpose) == ("f.bin", "assistants")
+
+
+async def test_fields_that_mean_nothing_pass_by_and_are_not_kept() -> None:
+    unknown = b"".join(b'--frontier\r\nContent-Disposition: form-data; name="n%d"\r\n\r\n%s\r\n' % (n, b"x" * 100_000) for n in range(50))
+    body = unknown + form_with(b"content", purpose_first=True)
+    form = UploadForm(content_type=CONTENT_TYPE, stream=in_pieces(body, list(range(0, len(body), 65_536))))
+    tracemalloc.start()
+    assert b"".join([piece async for piece in form.file_bytes()]) == b"content"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+async def test_a_header_without_end_is_refused() -> None:
+    body = b'--frontier\r\nContent-Disposition: form-data; name="' + b"x" * 100_000
+    form = UploadForm(content_type=CONTENT_TYPE, stream=in_pieces(body, list(range(0, len(body), 1_000))))
+    with pytest.raises(InvalidInput, match="header"):
+        [piece async for piece in form.file_bytes()]
+
+
+async def test_a_client_that_has_gone_is_an_upload_that_was_cut_off() -> None:
+    async def broken() -> AsyncGenerator[bytes]:
+        yield form_with(b"content", purpose_first=True)[:-20]
+        raise ClientDisconnect
+
+    form = UploadForm(content_type=CONTENT_TYPE, stream=broken())
+    with pytest.raises(InvalidInput, match="cut off"):
+        [piece async for piece in form.file_bytes()]
 
 
 @given(kept=st.integers(0, 220), cuts=st.lists(st.integers(0, 400), max_size=4))

@@ -12,6 +12,7 @@ from footnote.core.catalog.reindexes import Reindexes
 from footnote.core.catalog.releases import Releases
 from footnote.core.catalog.spaces import SpaceRegister
 from footnote.core.catalog.turns import Turns
+from footnote.core.catalog.uploads import Uploads
 from footnote.core.catalog.versions import Versions
 from footnote.core.catalog.workers import Workers
 from footnote.core.errors import FootnoteError
@@ -24,6 +25,7 @@ class Catalog:
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         self.files = Files(self.database)
+        self.uploads = Uploads(self.database)
         self.collections = Collections(self.database)
         self.attachments = Attachments(self.database)
         self.batches = Batches(self.database)

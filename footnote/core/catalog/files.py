@@ -45,7 +45,7 @@ class Files:
             expires_at=expires_at,
         )
         async with self._database.write() as session:
-            await _refer(session, sha256=blob_sha256, size_bytes=size_bytes)
+            await refer(session, sha256=blob_sha256, size_bytes=size_bytes)
             session.add(row)
         return file_record(row)
 
@@ -98,7 +98,8 @@ def file_record(row: schema.File) -> FileRecord:
     )
 
 
-async def _refer(session: AsyncSession, *, sha256: str, size_bytes: int) -> None:
+async def refer(session: AsyncSession, *, sha256: str, size_bytes: int) -> None:
+    """Count one more reference to a blob."""
     blob = await session.get(schema.Blob, sha256, with_for_update=True)
     if blob is None:
         session.add(schema.Blob(sha256=sha256, size_bytes=size_bytes, n_references=1, created_at=now()))

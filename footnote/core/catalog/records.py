@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from footnote.core.types import Attributes, ChunkingRecipe, JobState, VersionState
 
@@ -20,6 +21,40 @@ class FileRecord:
     size_bytes: int
     created_at: datetime
     expires_at: datetime | None
+
+
+class UploadState(StrEnum):
+    """``pending`` while parts may be sent; the others are final."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPart:
+    """A part of a large file, whose bytes are stored."""
+
+    id: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialUpload:
+    """A large file that arrives in parts; ``file`` is there once it is completed."""
+
+    id: str
+    owner: str
+    filename: str
+    purpose: str
+    size_bytes: int
+    state: UploadState
+    parts: tuple[UploadPart, ...]
+    created_at: datetime
+    expires_at: datetime
+    file: FileRecord | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Upload(Base):
     state: Mapped[str]
     parts: Mapped[list[Any]]
     file_id: Mapped[str | None] = _reference("files.id", nullable=True)
+    file_expires_after_s: Mapped[int | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 

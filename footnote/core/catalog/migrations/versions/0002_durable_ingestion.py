@@ -56,6 +56,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("took_over", sa.JSON(), nullable=False, server_default=sa.text("'[]'")))
         batch_op.create_index(batch_op.f("ix_attachments_replaced_by_id"), ["replaced_by_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_attachments_source"), ["source"], unique=False)
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("file_expires_after_s", sa.Integer(), nullable=True))
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_files_filename"), ["filename"], unique=False)
 
@@ -134,6 +136,8 @@ def downgrade() -> None:
         batch_op.drop_column("redactions")
         batch_op.drop_column("near_duplicate_of_id")
         batch_op.drop_column("fingerprint")
+    with op.batch_alter_table("uploads", schema=None) as batch_op:
+        batch_op.drop_column("file_expires_after_s")
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_files_filename"))
     with op.batch_alter_table("attachments", schema=None) as batch_op:
