@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.services.compose_command import install_compose
 from tests.services.moto_process import moto_process
 from tests.services.postgres import NoPostgres, PostgresServer, install_binaries
 
@@ -22,6 +23,7 @@ SUITES = (
     "tests/ingestion/test_worker.py",
     "tests/ingestion/test_pipeline.py",
     "tests/api",
+    "tests/deployment",
     "tests/services",
 )
 LIMIT_S = 14 * 60
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         except (NoPostgres, RuntimeError) as error:
             print(f"test-services: {error}", file=sys.stderr)
             return 1
+        install_compose()
         print(f"test-services: the servers run after {time.monotonic() - began:.0f} s", flush=True)
         status = _pytest(arguments or _present(SUITES), environment, limit_s=LIMIT_S - (time.monotonic() - began))
     print(f"test-services: {time.monotonic() - began:.0f} s", flush=True)
