@@ -37,7 +37,7 @@ class LastError(ApiObject):
 
 
 class IngestionJob(ApiObject):
-    """How far an attachment is: the state of its job, counts of pages, chunks and the like, and what takes whose place."""
+    """How far an attachment is: the state of its job, counts of pages, chunks and the like, what takes whose place, and notes."""
 
     state: str
     attempt: int = 0
@@ -46,6 +46,7 @@ class IngestionJob(ApiObject):
     replaces: list[str] = Field(default_factory=list[str])
     replaced_by: str | None = None
     source: str | None = None
+    notes: list[str] = Field(default_factory=list[str])
 
 
 class Attachment(ApiObject):

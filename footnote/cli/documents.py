@@ -34,7 +34,7 @@ def show_documents(document: DocumentsDocument) -> None:
 
 
 def document_table(documents: Sequence[StoredDocument]) -> Table:
-    """Return a table of documents: where they are, how far, and why they failed."""
+    """Return a table of documents: where they are, how far, and why they failed or what there is to know of them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("collection", "file", "state"):
         table.add_column(title, overflow="fold")
@@ -43,7 +43,8 @@ def document_table(documents: Sequence[StoredDocument]) -> Table:
     table.add_column("", overflow="fold")
     for each in documents:
         state = f"[{COLOURS[each.state]}]{progress_of(each)}[/]"
-        cells = (_or_blank(each.pages), _or_blank(each.chunks), f"{each.bytes / 1000:.1f}", escape(printable(each.error or "")))
+        remark = printable(each.error or " ".join(each.notes))
+        cells = (_or_blank(each.pages), _or_blank(each.chunks), f"{each.bytes / 1000:.1f}", escape(remark))
         table.add_row(escape(printable(each.collection.name)), escape(printable(each.filename)), state, *cells)
     return table
 
@@ -75,6 +76,7 @@ def stored_document(attachment: Attachment, place: Collection) -> StoredDocument
         replaces=attachment.job.replaces,
         replaced_by=attachment.job.replaced_by,
         error=attachment.last_error.message if attachment.last_error else None,
+        notes=attachment.job.notes,
         attached_at=attachment.created_at,
     )
 

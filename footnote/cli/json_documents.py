@@ -106,6 +106,7 @@ class StoredDocument(JsonDocument):
     replaces: list[str] = Field(description="Ids of the files whose place it takes as soon as it has been read.")
     replaced_by: str | None = Field(description="Id of the file that takes its place as soon as that has been read.")
     error: str | None = Field(description="Why it failed.")
+    notes: list[str] = Field(description="What was left out or repaired, and which other file is nearly the same.")
     attached_at: int = Field(description="When it was attached, in seconds since 1970 (UTC).")
 
 

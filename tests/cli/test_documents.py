@@ -2,7 +2,7 @@ import pytest
 
 from footnote.cli.api_objects import Attachment, Collection, IngestionJob, LastError
 from footnote.cli.document_actions import Chosen, meant
-from footnote.cli.documents import progress_of, stored_document
+from footnote.cli.documents import document_table, progress_of, stored_document
 from footnote.cli.failure import WRONG_USAGE, CommandFailed
 
 SEA, LAKE = Collection(id="vs_1", name="sea"), Collection(id="vs_2", name="lake")
@@ -63,3 +63,10 @@ def test_progress_is_said_in_a_few_words(shown: Attachment, words: str):
 def test_a_failed_second_reading_says_that_the_first_is_still_found():
     failed = stored_document(attachment("a", "failed"), SEA)
     assert progress_of(failed.model_copy(update={"searchable": True})) == "failed, still found"
+
+
+def test_what_there_is_to_know_of_a_document_stands_beside_it():
+    noted = attachment("a").model_copy(update={"job": IngestionJob(state="completed", notes=["Nearly the same as b.pdf."])})
+    document = stored_document(noted, SEA)
+    assert document.notes == ["Nearly the same as b.pdf."]
+    assert list(document_table([document]).columns[-1].cells) == ["Nearly the same as b.pdf."]
