@@ -26,7 +26,11 @@ class _Request:
     done: "asyncio.Future[Vectors]"
 
 
-async def _at_once() -> None:
+GiveWay = Callable[[], Awaitable[None]]
+"""Waits for those who come first."""
+
+
+async def at_once() -> None:
     """Give way to nobody."""
 
 
@@ -38,7 +42,7 @@ class EmbeddingBatches:
         give_way: awaited before each batch; it may hold documents back while people wait for answers.
     """
 
-    def __init__(self, embedder: Embedder, *, give_way: Callable[[], Awaitable[None]] = _at_once) -> None:
+    def __init__(self, embedder: Embedder, *, give_way: GiveWay = at_once) -> None:
         self._embedder = embedder
         self._give_way = give_way
         self._waiting: FairTexts[_Request] = FairTexts()

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from footnote.core.settings import ChunkingSettings, IngestionSettings
 from footnote.core.telemetry import Telemetry
 from footnote.core.types import Chunk, ChunkingRecipe, Document, JobState
 from ingestion.chunking import chunk, windows
-from ingestion.embedding_batches import EmbeddingBatches
+from ingestion.embedding_batches import EmbeddingBatches, GiveWay, at_once
 from ingestion.joined import Joined
 from ingestion.one_at_a_time import OneAtATime
 from ingestion.parser_pool import ParserPool
@@ -84,7 +85,9 @@ class Pipeline:
         settings: IngestionSettings,
         chunking: ChunkingSettings,
         telemetry: Telemetry,
+        give_way: GiveWay = at_once,
     ) -> None:
+        self._give_way = give_way
         self._catalog = catalog
         self._blobs = blobs
         self._vectors = spaces
@@ -169,7 +172,9 @@ class Pipeline:
                 await index.upsert([point for points in batches for point in points])
                 return [None] * len(batches)
 
-            self._spaces[name] = _Space(embedder, index, EmbeddingBatches(embedder), Joined(upsert, at_most=JOINED_UPSERTS))
+            self._spaces[name] = _Space(
+                embedder, index, EmbeddingBatches(embedder, give_way=self._give_way), Joined(upsert, at_most=JOINED_UPSERTS)
+            )
         return self._spaces[name]
 
     async def _follow_changes(self, work: _Work) -> None:
@@ -227,12 +232,15 @@ class Pipeline:
         file = work.attachment.file
         with self._telemetry.stage("parse") as parsing:
             async with self._blobs.local(file.blob_sha256) as path:
-                parsed = await self._parsers.parse(path, filename=file.filename)
+                parsed = await self._parsers.parse(path, filename=file.filename, progress=partial(self._note_pages, work.lease))
         self._note(work.lease, JobState.CLEANING, counts={"pages": parsed.n_pages or 0}, seconds={"parse": parsing.seconds})
         with self._telemetry.stage("clean") as cleaning:
             document = await self._parsers.clean(parsed)
         self._note(work.lease, JobState.CHUNKING, seconds={"clean": cleaning.seconds})
         return document
+
+    def _note_pages(self, lease: JobLease, n_done: int, n_pages: int | None) -> None:
+        self._note(lease, JobState.PARSING, counts={"pages_done": n_done} | ({} if n_pages is None else {"pages": n_pages}))
 
     async def _chunk(self, document: Document, work: _Work, *, version_id: str) -> list[Chunk]:
         embedder = work.space.embedder

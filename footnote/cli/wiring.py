@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import footnote
+from footnote.core.attention import Attention
 from footnote.core.blobs import BlobStore
 from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.catalog import Catalog
@@ -16,6 +17,7 @@ from footnote.core.orphans import remove_orphans
 from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens, runs_queue_in_server
 from footnote.core.telemetry import Telemetry, open_telemetry
 from footnote.core.types import PartHealth
+from ingestion.embedding_batches import GiveWay, at_once
 from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
 from ingestion.queue_elsewhere import QueueElsewhere
@@ -27,6 +29,7 @@ from retrieval.passages import PassageFinder
 from retrieval.search import Searcher
 from retrieval.spaces import Space, Spaces
 from serving.answering import Answerer
+from serving.attended import Attended
 from serving.erasing import Eraser
 from serving.generator.factory import create_generator
 from serving.generator.port import Generator
@@ -64,7 +67,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         embedder = await create_embedder(settings.embedder)
         stack.push_async_callback(embedder.close)
         stores = await open_stores(stack, settings, directory=directory, embedder=embedder)
-        worker = await _queue(stack, settings, stores=stores, telemetry=telemetry)
+        attention = Attention()
+        worker = await _queue(stack, settings, stores=stores, telemetry=telemetry, give_way=attention.give_way)
         eraser = _start_eraser(stack, stores)
         generator = await create_generator(settings.generator, data_dir=directory.path)
         stack.push_async_callback(generator.close)
@@ -75,6 +79,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             embedder=embedder,
             generator=generator,
             worker=worker,
+            attention=attention,
             eraser=eraser,
             telemetry=telemetry,
         )
@@ -115,14 +120,18 @@ async def open_stores(
     return Stores(catalog=catalog, blobs=blobs, spaces=spaces)
 
 
-async def _queue(stack: AsyncExitStack, settings: Settings, *, stores: Stores, telemetry: Telemetry) -> IngestionWorker | QueueElsewhere:
+async def _queue(
+    stack: AsyncExitStack, settings: Settings, *, stores: Stores, telemetry: Telemetry, give_way: GiveWay
+) -> IngestionWorker | QueueElsewhere:
     if runs_queue_in_server(settings):
-        return await start_ingestion(stack, settings, stores=stores, telemetry=telemetry)
+        return await start_ingestion(stack, settings, stores=stores, telemetry=telemetry, give_way=give_way)
     return QueueElsewhere(stores.catalog, lease_s=settings.ingestion.lease_s)
 
 
-async def start_ingestion(stack: AsyncExitStack, settings: Settings, *, stores: Stores, telemetry: Telemetry) -> IngestionWorker:
-    """Start reading documents; it stops with the stack."""
+async def start_ingestion(
+    stack: AsyncExitStack, settings: Settings, *, stores: Stores, telemetry: Telemetry, give_way: GiveWay = at_once
+) -> IngestionWorker:
+    """Start reading documents, which give way to whoever ``give_way`` waits for; it stops with the stack."""
     parsers = ParserPool(settings.ingestion)
     stack.push_async_callback(parsers.close)
     pipeline = Pipeline(
@@ -133,6 +142,7 @@ async def start_ingestion(stack: AsyncExitStack, settings: Settings, *, stores: 
         settings=settings.ingestion,
         chunking=settings.chunking,
         telemetry=telemetry,
+        give_way=give_way,
     )
     worker = IngestionWorker(
         catalog=stores.catalog,
@@ -168,6 +178,7 @@ async def _services(
     embedder: Embedder,
     generator: Generator,
     worker: IngestionWorker | QueueElsewhere,
+    attention: Attention,
     eraser: Eraser,
     telemetry: Telemetry,
 ) -> Services:
@@ -227,7 +238,7 @@ async def _services(
         index=stores.spaces,
         spaces=stores.spaces,
         searcher=searcher,
-        answers=answerer,
+        answers=Attended(answerer, attention),
         release=release,
         wake_ingestion=worker.wake,
         announce=announce,
