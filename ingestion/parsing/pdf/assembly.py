@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import reduce
 
 from footnote.core.types import Box, ElementKind
@@ -12,6 +13,7 @@ from ingestion.parsing.pdf.headings import HeadingLevels, TypeSurvey
 from ingestion.parsing.pdf.running import RunningLines
 from ingestion.parsing.pdf.segments import joined_by_space
 from ingestion.parsing.pdf.spool import PageSpool
+from ingestion.parsing.pdf.tables import TableText, continued
 from ingestion.pieces import PIECE_CHARS, Piece
 
 _CAPTION = re.compile(r"^(table|tab\.|tabelle|tableau|tabla|exhibit)\s*[\dIVX]", re.IGNORECASE)
@@ -47,6 +49,20 @@ class _KeptBlocks:
     _keeps_all = False
 
 
+@dataclass(frozen=True, slots=True)
+class _TablePart:
+    """A table, or the part of one that stands on a page."""
+
+    page: int
+    table: TableText
+    caption: str | None
+
+    def going_on_from(self, before: "_TablePart") -> "_TablePart":
+        """Return the part with the header and the caption of the one that ends the page before, if it is the rest of the same table."""
+        table = continued(before.table, self.table)
+        return self if table is None else _TablePart(self.page, table, before.caption)
+
+
 def _add_blocks(builder: DocumentBuilder, blocks: Iterable[Block], *, box_of: Callable[[Block], Box]) -> Iterator[None]:
     """Add blocks, which can be gone through several times; what is added can be taken away between any two."""
     survey = TypeSurvey()
@@ -54,14 +70,19 @@ def _add_blocks(builder: DocumentBuilder, blocks: Iterable[Block], *, box_of: Ca
     levels = HeadingLevels(survey)
     words = vocabulary(line.text for block in blocks for line in block.lines)
     caption: str | None = None
+    before: _TablePart | None = None
     for block in blocks:
         if block.table is not None:
-            table = block.table
+            part = _TablePart(block.page, block.table, caption)
+            if before is not None and caption is None and before.page == block.page - 1:
+                part = part.going_on_from(before)
+            n_header_rows = part.table.n_header_rows
             builder.add(
-                ElementKind.TABLE, table.text, page=block.page, box=box_of(block), n_header_rows=table.n_header_rows, caption=caption
+                ElementKind.TABLE, part.table.text, page=block.page, box=box_of(block), n_header_rows=n_header_rows, caption=part.caption
             )
-            caption = None
+            before, caption = part, None
         else:
+            before = None
             text = _flowing(block.lines, words=words)
             level = levels.level_of(block)
             caption = text if _CAPTION.match(text) and len(text) <= 300 else None

@@ -21,6 +21,8 @@ _MIN_ALIGNED_FILL = 0.4
 _PROSE_CELL_CHARS = 30
 _MAX_SINGLE_ROWS = 2
 _ROW_GAP_IN_HEIGHTS = 2.0
+_SAME_EDGE = 12.0
+"""Points: the edges of a table without lines are those of its longest cells, which differ from page to page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,28 @@ def n_header_rows(rows: Sequence[Sequence[str]]) -> int:
         if any(is_number(cell) for cell in row[1:]):
             return min(index, _MAX_HEADER_ROWS)
     return 1 if len(rows) >= 3 else 0
+
+
+def continued(first: TableText, second: TableText) -> TableText | None:
+    """Return a table with the header of the one that ends the page before, if it is the rest of it; else None.
+
+    It is if it has as many columns, from the same left edge and not wider, and begins with the same header or with none of its own.
+    """
+    header = first.rows[: first.n_header_rows]
+    if not header or not _same_columns(first, second):
+        return None
+    if second.rows[: len(header)] == header:
+        return TableText(second.rows, len(header), second.box)
+    has_amounts = any(is_number(cell) for row in (*first.rows, *second.rows) for cell in row[1:])
+    if has_amounts and n_header_rows(second.rows) > 0:
+        return None
+    return TableText((*header, *second.rows), len(header), second.box)
+
+
+def _same_columns(first: TableText, second: TableText) -> bool:
+    begins_there = abs(first.box.left - second.box.left) <= _SAME_EDGE
+    ends_within = second.box.right <= first.box.right + _SAME_EDGE  # without lines the header's words may be what reaches furthest
+    return begins_there and ends_within and max(map(len, first.rows)) == max(map(len, second.rows))
 
 
 # ------------------------------------------------------------------------------------------------------------------------ ruled tables
