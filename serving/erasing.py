@@ -30,14 +30,9 @@ class Points(Protocol):
 
 
 class Eraser:
-    """Erases files. What was begun is finished, if not now then by ``finish_begun`` when a process starts.
-
-    ``sharing`` is held while bytes are removed, and by whoever stores bytes from the last one on until their file is recorded: in between
-    nothing else says that they are needed.
-    """
+    """Erases files. What was begun is finished, if not now then by ``finish_begun`` when a process starts."""
 
     def __init__(self, *, catalog: Catalog, blobs: BlobStore, points: Points) -> None:
-        self.sharing = asyncio.Lock()
         self._catalog = catalog
         self._blobs = blobs
         self._points = points
@@ -71,9 +66,8 @@ class Eraser:
             erasure = await self._catalog.erasures.begin(file_id, owner=owner)
             n_points_left = await self._delete_points(erasure)
             purged, trouble = await self._purge()
-            async with self.sharing:
-                if await self._catalog.erasures.erase_text(erasure, n_points_left=n_points_left, remove_bytes=self._blobs.delete):
-                    break
+            if await self._catalog.erasures.erase_text(erasure, n_points_left=n_points_left, remove_bytes=self._blobs.delete):
+                break
         else:
             raise Conflict(f"The file {file_id} is attached again and again.", hint="Stop what attaches it, and erase it once more.")
         await self._catalog.database.checkpoint()  # the write-ahead log still holds the text that is gone from the database

@@ -13,7 +13,7 @@ from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
-from footnote.core.orphans import remove_orphans
+from footnote.core.orphans import IN_FLIGHT_S, remove_orphans
 from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens, runs_queue_in_server
 from footnote.core.telemetry import Telemetry, open_telemetry
 from footnote.core.types import PartHealth
@@ -105,7 +105,8 @@ async def open_stores(
     if owner or settings.blobs.url is not None:  # in a shared folder it would remove what the server is just writing
         await blobs.open()
     if owner:
-        await remove_orphans(blobs, catalog.files)
+        shared = settings.catalog.url is not None or settings.blobs.url is not None
+        await remove_orphans(blobs, catalog.files, older_than_s=IN_FLIGHT_S if shared else 0.0)
     index = create_index(settings.index, data_dir=directory.path, recipe=embedder.recipe)
     stack.push_async_callback(index.close)
     await index.open()

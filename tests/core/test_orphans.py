@@ -1,5 +1,7 @@
 """Bytes of uploads that were cut off: gone at the next start, and nothing else with them."""
 
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -46,3 +48,26 @@ async def test_a_catalog_that_knows_none_of_the_blobs_costs_nobody_their_files(c
     sha256 = await put(blobs, "of another catalog")
     assert await remove_orphans(blobs, catalog.files) == 0
     assert await stored(blobs) == {sha256}
+
+
+async def test_bytes_that_another_may_be_recording_are_left_for_an_hour(catalog: Catalog, blobs: FolderBlobStore, tmp_path: Path):
+    known = await put(blobs, "tides")
+    await upload(catalog, text="tides")
+    old, young = await put(blobs, "cut off"), await put(blobs, "being recorded")
+    an_hour_ago = time.time() - orphans.IN_FLIGHT_S - 1
+    for sha256 in (known, old):
+        os.utime(tmp_path / "blobs" / sha256[:2] / sha256[2:], (an_hour_ago, an_hour_ago))
+    assert await remove_orphans(blobs, catalog.files, older_than_s=orphans.IN_FLIGHT_S) == 1
+    assert await stored(blobs) == {known, young}
+
+
+async def test_orphans_before_the_first_blob_that_is_known_go_too(
+    catalog: Catalog, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(orphans, "BLOBS_PER_QUERY", 1)
+    await upload(catalog, text="tides")
+    kept = await put(blobs, "tides")
+    for number in range(12):  # somewhere before and after the one, by their hashes
+        await put(blobs, f"cut off {number}")
+    assert await remove_orphans(blobs, catalog.files) == 12
+    assert await stored(blobs) == {kept}

@@ -1,5 +1,6 @@
 """Blobs in a folder of this machine."""
 
+import errno
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -12,6 +13,8 @@ from footnote.core.blobs.receiving import ReceivingBlobStore
 from footnote.core.blobs.scratch import open_folder, storage_errors
 from footnote.core.errors import NotFound
 from footnote.core.offload import offload
+
+_WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 
 
 class FolderBlobStore(ReceivingBlobStore):
@@ -70,7 +73,10 @@ class FolderBlobStore(ReceivingBlobStore):
     def _store(self, file: Path, path: Path) -> None:
         with storage_errors(path):
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            file.replace(path)
+            other = _second_name(file)
+            other.replace(path)
+            if other != file:
+                other.unlink(missing_ok=True)  # renaming does nothing where the blob is this very file
             _sync_folder(path.parent)
             _sync_folder(self._folder)
 
@@ -82,6 +88,18 @@ class FolderBlobStore(ReceivingBlobStore):
     def _folders(self) -> list[Path]:
         with storage_errors(self._folder):
             return [entry for entry in self._folder.iterdir() if entry.name != INCOMING_FOLDER]
+
+
+def _second_name(file: Path) -> Path:
+    """Return another name of the same file, so that it can be stored again; its only name where the file system has no second ones."""
+    other = file.with_name(f"{file.name}.kept")
+    try:
+        other.hardlink_to(file)
+    except OSError as error:
+        if error.errno in _WITHOUT_LINKS:
+            return file
+        raise
+    return other
 
 
 def _read_piece(file: BinaryIO, path: Path) -> bytes:

@@ -1,6 +1,6 @@
 """Files and blobs: a new upload is always a new file, its bytes are shared and counted."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -76,6 +76,21 @@ class Files:
                 delete(schema.Blob).where(schema.Blob.sha256 == sha256, schema.Blob.n_references <= 0).returning(schema.Blob.sha256)
             )
             return gone.scalar_one_or_none() is not None
+
+    async def remove_unreferenced(self, sha256: str, *, remove_bytes: Callable[[str], Awaitable[None]]) -> bool:
+        """Remove the bytes of a blob that nothing refers to, and its record; say whether that was so.
+
+        Nobody can begin to refer to it meanwhile: who does so later finds the bytes gone, and puts them back.
+        """
+        async with self._database.write() as session:
+            blob = await session.get(schema.Blob, sha256, with_for_update=True)
+            if blob is not None and blob.n_references > 0:
+                return False
+            if blob is not None:
+                await session.delete(blob)
+                await session.flush()
+            await remove_bytes(sha256)
+            return True
 
     async def known_blobs(self, sha256s: Sequence[str]) -> frozenset[str]:
         """Return those of the hashes that files refer to."""
