@@ -12,6 +12,7 @@ import structlog
 from footnote.core.offload import offload_to
 from footnote.core.settings import IngestionSettings
 from footnote.core.types import Document
+from ingestion import redaction
 from ingestion.cage.caged_process import CagedProcess
 from ingestion.cage.frames import Content, Request
 from ingestion.cage.limits import CageLimits
@@ -32,6 +33,9 @@ class ParserPool:
 
     Each document has a process to itself while it is worked on, and its time begins when it has got one, so that a slow document before
     it costs it nothing. A process is replaced after some hundred documents, or when it has grown; one that broke a limit is ended.
+
+    Raises:
+        InvalidSettings: redaction is asked for, and not installed.
     """
 
     def __init__(self, settings: IngestionSettings) -> None:
@@ -50,6 +54,9 @@ class ParserPool:
             ocr=settings.ocr == "auto",
             ocr_languages=settings.ocr_languages,
         )
+        self._redact = settings.redact
+        if settings.redact and not redaction.is_installed():
+            raise redaction.missing()
         self._turns = asyncio.Semaphore(settings.n_parsers)
         # One thread more than there are turns: the thread of a call that was cancelled ends a moment after its turn.
         self._threads = ThreadPoolExecutor(max_workers=settings.n_parsers + 1, thread_name_prefix="parser")
@@ -75,8 +82,11 @@ class ParserPool:
         return await self._run([request], progress=progress)
 
     async def clean(self, document: Document) -> Document:
-        """Return the document as ``ingestion.cleaning.clean`` leaves it; errors are those of ``parse``."""
-        request = Request(action="clean", cpu_s=self._limits.cpu_s)
+        """Return the document as ``ingestion.cleaning.clean`` leaves it, with personal data marked where the settings say so.
+
+        Errors are those of ``parse``.
+        """
+        request = Request(action="clean", cpu_s=self._limits.cpu_s, redact=self._redact)
         return await self._run(_with(request, document))
 
     async def close(self) -> None:

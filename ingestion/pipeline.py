@@ -195,7 +195,7 @@ class Pipeline:
 
     def _recipe(self, attachment: AttachmentRecord, embedder: Embedder, *, wanted: ChunkingRecipe | None) -> Recipe:
         return Recipe(
-            parser=parser_of(attachment.file.filename),
+            parser=parser_of(attachment.file.filename, redact=self._settings.redact),
             chunking=chunking_recipe(wanted, settings=self._chunking, window_tokens=embedder.recipe.max_tokens),
             embedding=embedder.recipe,
         )
@@ -244,7 +244,8 @@ class Pipeline:
 
     async def _chunk(self, document: Document, work: _Work, *, version_id: str) -> list[Chunk]:
         embedder = work.space.embedder
-        self._note(work.lease, JobState.CHUNKING, counts={"pages": document.n_pages or 0})
+        n_redacted = {f"redacted_{kind.lower()}": n for kind, n in document.redactions.items()}
+        self._note(work.lease, JobState.CHUNKING, counts={"pages": document.n_pages or 0, **n_redacted})
         with self._telemetry.stage("chunk") as stage:
             chunks = await offload(
                 chunk,

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from footnote.core.settings import ChunkingSettings
 from footnote.core.types import ChunkingRecipe, EmbeddingRecipe
 from ingestion.media_type import telling_suffix
+from ingestion.redaction import recipe_suffix
 
 PARSER = "footnote-1"
 """Names what parsing and cleaning make of bytes. Raise the number when either changes: what was read before is then read again."""
@@ -29,9 +31,12 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
 
 
-def parser_of(filename: str) -> str:
-    """Return the name of what reads a file: bytes uploaded as ``.txt`` and again as ``.csv`` are two documents."""
-    return PARSER + telling_suffix(filename)
+def parser_of(filename: str, *, redact: Sequence[str] = ()) -> str:
+    """Return the name of what reads a file: bytes uploaded as ``.txt`` and again as ``.csv`` are two documents.
+
+    So are bytes with and without personal data of the kinds ``redact``.
+    """
+    return PARSER + telling_suffix(filename) + recipe_suffix(redact)
 
 
 def chunking_recipe(wanted: ChunkingRecipe | None, *, settings: ChunkingSettings, window_tokens: int) -> ChunkingRecipe:

@@ -213,6 +213,37 @@ class AnsweringSettings(Section):
     )
 
 
+RedactedKind = Literal[
+    "EMAIL_ADDRESS",
+    "PHONE_NUMBER",
+    "CREDIT_CARD",
+    "IBAN_CODE",
+    "IP_ADDRESS",
+    "MAC_ADDRESS",
+    "URL",
+    "CRYPTO",
+    "DATE_TIME",
+    "US_SSN",
+    "US_ITIN",
+    "US_PASSPORT",
+    "US_DRIVER_LICENSE",
+    "US_BANK_NUMBER",
+    "UK_NHS",
+    "UK_NINO",
+    "CA_SIN",
+    "AU_TFN",
+    "DE_TAX_ID",
+    "ES_NIF",
+    "ES_NIE",
+    "FI_PERSONAL_IDENTITY_CODE",
+    "IN_AADHAAR",
+    "IN_PAN",
+    "IT_FISCAL_CODE",
+    "PL_PESEL",
+]
+"""Kinds of personal data that can be told by their pattern; the names are Presidio's."""
+
+
 class IngestionSettings(Section):
     """Reading documents."""
 
@@ -238,6 +269,11 @@ class IngestionSettings(Section):
     )
     ocr_languages: tuple[str, ...] = Field(
         default=("eng",), min_length=1, description="Languages of scanned text, as tesseract names them: `eng`, `deu`, `chi_sim` …"
+    )
+    redact: tuple[RedactedKind, ...] = Field(
+        default=(),
+        description="Personal data that is replaced by a mark, such as `[EMAIL_ADDRESS]`, before anything is made of a document's text. "
+        "Needs the extra `redaction`; the uploaded file stays as it is. See docs/redaction.md.",
     )
     n_parsers: PositiveInt = Field(default=1, description="Documents parsed at the same time.")
     in_server: Literal["auto", "yes", "no"] = Field(

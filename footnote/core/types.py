@@ -79,6 +79,7 @@ class Document:
     n_pages: int | None = None
     language: str | None = None
     notes: tuple[str, ...] = ()
+    redactions: Mapping[str, int] = field(default_factory=dict[str, int])
     fingerprint: str | None = None
 
 

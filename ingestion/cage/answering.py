@@ -16,6 +16,7 @@ from ingestion.cage.frames import Content, Fault, Progress, Request, fault_of, p
 from ingestion.cleaning import clean
 from ingestion.parsing import parse_in_pieces
 from ingestion.pieces import PieceOrEnd, assembled, in_pieces
+from ingestion.redaction import redacted
 
 _PROGRESS_EVERY_S = 0.2
 
@@ -45,7 +46,8 @@ def answer(request: Content, *, source: BinaryIO, target: BinaryIO) -> bool:
 
 def _pieces(request: Request, *, source: BinaryIO, target: BinaryIO) -> Iterator[PieceOrEnd]:
     if request.action == "clean":
-        return in_pieces(clean(assembled(_document(source))))
+        cleaned = clean(assembled(_document(source)))
+        return in_pieces(redacted(cleaned, request.redact) if request.redact else cleaned)
     if request.limits is None:
         raise ValueError("a request to parse needs limits")
     return parse_in_pieces(

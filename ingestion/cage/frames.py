@@ -33,13 +33,14 @@ class FrameKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to do; for ``clean`` the document follows in pieces."""
+    """What to do; for ``clean`` the document follows in pieces, and ``redact`` names the personal data that is to be marked in it."""
 
     action: Literal["parse", "clean"]
     cpu_s: float
     path: str = ""
     filename: str = ""
     limits: ParsingLimits | None = None
+    redact: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

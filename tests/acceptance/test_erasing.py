@@ -1,32 +1,24 @@
 """Erasing, on real parts: afterwards no file of the data directory holds a word or a vector of the erased document."""
 
-import asyncio
-import re
-import zipfile
-import zlib
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from docx import Document as WordDocument
 from openpyxl import Workbook
 from pptx import Presentation
 from sqlalchemy import select
 
-from footnote.cli.wiring import open_services
 from footnote.core.catalog import schema
 from footnote.core.catalog.erasures import ErasureCounts
 from footnote.core.catalog.moment import now
-from footnote.core.settings import load_settings
-from footnote.core.types import EVERYONE, Caller, Message
-from serving.answer import AnswerFinished, Question
-from serving.files import FileStore, UploadRecord
+from footnote.core.ids import point_id
+from footnote.core.types import Message
+from retrieval.index.edge import EdgeIndex
 from serving.services import Services
+from tests.acceptance.in_process import ANN, ask, collection, idle, ingest, running, spellings, traces
 from tests.ingestion.files import lines, write_pdf
-
-ANN = Caller(owner="ann", principals=frozenset({EVERYONE, "owner:ann"}))
 
 SECRET = "The Quillfeather ledger says that Marrowgate paid Oswin Tredegar in zirconium."
 SECRET_WORDS = ("Quillfeather", "Marrowgate", "Tredegar", "zirconium")
@@ -87,90 +79,6 @@ def formats(text: str, folder: Path) -> dict[str, bytes]:
     }
 
 
-# ------------------------------------------------------------------------------------------------------------------- looking for it
-
-
-def traces(folder: Path, needles: Sequence[bytes]) -> list[tuple[str, bytes]]:
-    """Every file of a folder that holds one of the needles, as it is or packed, with the needle."""
-    found = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = b"\n".join(readings(path.read_bytes()))
-        found += [(str(path.relative_to(folder)), needle) for needle in needles if needle in content]
-    return found
-
-
-def readings(content: bytes) -> Iterator[bytes]:
-    yield content
-    if zipfile.is_zipfile(BytesIO(content)):
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            yield from (archive.read(name) for name in archive.namelist())
-    for match in re.finditer(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
-        try:
-            yield zlib.decompress(match.group(1).strip())
-        except zlib.error:
-            continue
-
-
-def spellings(words: Sequence[str]) -> list[bytes]:
-    return [word.encode(encoding) for word in words for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
-
-
-# ------------------------------------------------------------------------------------------------------------------------ the story
-
-
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Services]:
-    settings = load_settings(
-        {
-            "data_dir": folder,
-            "generator": {"kind": "extractive"},
-            "retrieval": {"min_evidence": 0.0},
-            "ingestion": {"lease_s": 3.0},
-            "telemetry": {"log_level": "error"},
-        }
-    )
-    async with open_services(settings) as services:
-        yield services
-
-
-def files_of(services: Services) -> FileStore:
-    return FileStore(catalog=services.catalog, blobs=services.blobs, eraser=services.eraser)
-
-
-async def store(services: Services, name: str, content: bytes) -> str:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield content
-
-    def describe() -> UploadRecord:
-        return UploadRecord(filename=name, purpose="assistants")
-
-    return (await files_of(services).store(pieces(), caller=ANN, max_bytes=10**8, describe=describe)).id
-
-
-async def ingest(services: Services, collection_id: str, name: str, content: bytes) -> tuple[str, str]:
-    """A file that was read, as (file id, attachment id)."""
-    file_id = await store(services, name, content)
-    record = await services.catalog.attachments.attach(collection_id=collection_id, file_id=file_id, caller=ANN)
-    services.wake_ingestion()
-    async with asyncio.timeout(60):
-        while not record.job.state.is_final:
-            await asyncio.sleep(0.02)
-            record = await services.catalog.attachments.get(collection_id, file_id, caller=ANN)
-    assert record.job.state == "completed", (name, record.job.error_message)
-    return file_id, record.id
-
-
-async def ask(services: Services, collection_id: str, text: str, history: tuple[Message, ...] = ()) -> AnswerFinished:
-    question = Question(caller=ANN, text=text, collection_ids=(collection_id,), history=history)
-    events = [event async for event in services.answers.answer(question)]
-    assert isinstance(events[-1], AnswerFinished)
-    return events[-1]
-
-
-async def collection(services: Services, name: str) -> str:
-    return (await services.catalog.collections.create(caller=ANN, principals=(EVERYONE,), name=name)).id
-
-
 async def quote_elsewhere(services: Services, attachment_id: str, turn_id: str) -> None:
     """Put the secret where evaluation and tuning keep text."""
     made = now()
@@ -209,18 +117,19 @@ async def quote_elsewhere(services: Services, attachment_id: str, turn_id: str) 
 
 
 async def vectors_of(services: Services, file_id: str) -> list[bytes]:
-    """The vectors that the file's chunks have, as the engine stores them."""
+    """The vectors of the file's chunks as the engine has them: float32, a row each."""
     query = (
-        select(schema.Chunk.context, schema.Chunk.text)
+        select(schema.Chunk.id, schema.Chunk.version_id)
         .join(schema.Version, schema.Version.id == schema.Chunk.version_id)
         .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
         .where(schema.Attachment.file_id == file_id)
     )
     async with services.catalog.database.read() as session:
-        chunks = (await session.execute(query)).all()
-    texts = [f"{chunk.context}\n{chunk.text}" if chunk.context else chunk.text for chunk in chunks]
-    embedder = services.searcher._embedder
-    return [vector.tobytes() for vector in await embedder.embed_documents(texts)]
+        ids = [point_id(version_id=each.version_id, chunk_id=each.id, window=0) for each in await session.execute(query)]
+    index = services.spaces.default.index
+    assert isinstance(index, EdgeIndex)
+    points = await index._call("Reading", lambda: index._opened()[1].retrieve(ids, with_payload=False, with_vector=True))
+    return [np.asarray(point.vector["dense"], dtype=np.float32).tobytes() for point in points]
 
 
 @pytest.mark.slow
@@ -265,9 +174,3 @@ async def test_no_file_of_the_data_directory_holds_a_word_or_a_vector_of_an_eras
         assert "seventh" in answer.turn.shown
         assert {passage.file_id for passage in answer.passages} == {kept}
     assert traces(data_dir, needles) == []
-
-
-async def idle(services: Services) -> None:
-    async with asyncio.timeout(120):
-        while await services.catalog.jobs.n_open():
-            await asyncio.sleep(0.05)

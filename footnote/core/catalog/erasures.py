@@ -19,6 +19,7 @@ from footnote.core.catalog.database import Database
 from footnote.core.catalog.jobs import FINAL
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.quotations import Quotations, erase_quotations, find_quotations
+from footnote.core.catalog.unused_documents import forget_unused_documents
 from footnote.core.errors import NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import VersionState
@@ -161,12 +162,13 @@ class Erasures:
             if await _n_attachments(session, file.id):
                 return False
             work, receipt = _work(row), _receipt(row)
+            n_documents = await _n_documents(session, owner=file.owner, sha256=file.blob_sha256)
             await _forget_versions(session, list(work.versions))
             attachment_ids = tuple(await session.scalars(_former_ids(file.id)))
             quotations = await find_quotations(session, attachment_ids)
             before = replace(
                 receipt.before,
-                documents=await _n_documents(session, owner=file.owner, sha256=file.blob_sha256),
+                documents=n_documents,
                 bytes=await _n_bytes(session, owner=file.owner, sha256=file.blob_sha256),
                 turns=len(quotations.turn_ids),
                 feedback=len(quotations.feedback_ids),
@@ -256,7 +258,11 @@ async def _at_work(session: AsyncSession, file_id: str) -> dict[str, str]:
 
 async def _forget_versions(session: AsyncSession, version_ids: Sequence[str]) -> None:
     for some in _parts(version_ids):
-        await session.execute(delete(schema.Version).where(schema.Version.id.in_(some), schema.Version.state == VersionState.RETIRED))
+        these = schema.Version.id.in_(some) & (schema.Version.state == VersionState.RETIRED)
+        documents = await session.scalars(select(schema.Version.document_id).where(these, schema.Version.document_id.is_not(None)))
+        document_ids = sorted({document_id for document_id in documents if document_id is not None})
+        await session.execute(delete(schema.Version).where(these))
+        await forget_unused_documents(session, document_ids)
 
 
 async def _remove_file(session: AsyncSession, file: schema.File, *, keep_documents: bool) -> None:

@@ -15,6 +15,7 @@ from footnote.core.catalog.jobs import JobLease, give_up_version, require_lease
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.near_duplicates import note_near_duplicate
 from footnote.core.catalog.records import TextSpan, VersionRecord, View
+from footnote.core.catalog.unused_documents import forget_unused_documents
 from footnote.core.errors import NotFound, Overloaded
 from footnote.core.ids import new_id
 from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
@@ -252,13 +253,20 @@ class Versions:
         return state not in (VersionState.PENDING, *WHOLE)
 
     async def forget(self, version_ids: Sequence[str]) -> None:
-        """Forget versions whose points have left the index, with their chunks; all but retired and failed ones stay."""
+        """Forget versions whose points have left the index, with chunks, and with documents that nothing else is made of.
+
+        All but retired and failed ones stay.
+        """
         if not version_ids:
             return
-        given_up = delete(schema.Version).where(schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED]))
+        given_up = schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED])
         async with self._database.write() as session:
             for first in range(0, len(version_ids), VERSIONS_PER_STATEMENT):
-                await session.execute(given_up.where(schema.Version.id.in_(version_ids[first : first + VERSIONS_PER_STATEMENT])))
+                these = given_up & schema.Version.id.in_(version_ids[first : first + VERSIONS_PER_STATEMENT])
+                documents = await session.scalars(select(schema.Version.document_id).where(these, schema.Version.document_id.is_not(None)))
+                document_ids = [document_id for document_id in set(documents) if document_id is not None]
+                await session.execute(delete(schema.Version).where(these))
+                await forget_unused_documents(session, sorted(document_ids))
 
     async def live_points(self, *, space: str | None = None) -> dict[str, int]:
         """Return how many points the index should hold of each live version; with ``space``, of those whose vectors lie there."""
@@ -464,6 +472,7 @@ def _document_row(document: Document, *, owner: str, blob_sha256: str, parser: s
         language=document.language,
         n_pages=document.n_pages,
         notes=list(document.notes),
+        redactions=dict(document.redactions),
         fingerprint=document.fingerprint,
         created_at=now(),
     )
@@ -478,6 +487,7 @@ def _document(row: schema.Document) -> Document:
         n_pages=row.n_pages,
         language=row.language,
         notes=tuple(row.notes),
+        redactions=row.redactions,
         fingerprint=row.fingerprint,
     )
 
