@@ -56,7 +56,7 @@ class Uploads:
             Conflict: it is completed, cancelled or expired.
         """
         async with self._database.read() as session:
-            return _record(await _pending(session, upload_id, owner), None)
+            return _record(_require_pending(await session.get(schema.Upload, upload_id), upload_id, owner), None)
 
     async def add_part(self, upload_id: str, blob: StoredBlob, *, owner: str) -> UploadPart:
         """Note a part whose bytes are stored.
@@ -81,8 +81,7 @@ class Uploads:
             NotFound, Conflict: as in ``require_pending``.
             InvalidInput: a part is unknown, or together they have another size than was announced.
         """
-        async with self._database.read() as session:
-            upload = _record(await _pending(session, upload_id, owner), None)
+        upload = await self.require_pending(upload_id, owner=owner)
         known = {part.id: part for part in upload.parts}
         for part_id in part_ids:
             if part_id not in known:
@@ -149,7 +148,10 @@ class Uploads:
 
 
 async def _pending(session: AsyncSession, upload_id: str, owner: str) -> schema.Upload:
-    row = await session.get(schema.Upload, upload_id, with_for_update=True)
+    return _require_pending(await session.get(schema.Upload, upload_id, with_for_update=True), upload_id, owner)
+
+
+def _require_pending(row: schema.Upload | None, upload_id: str, owner: str) -> schema.Upload:
     if row is None or row.owner != owner:
         raise NotFound(f"There is no upload {upload_id}.", param="upload_id")
     state = UploadState.EXPIRED if row.state == UploadState.PENDING and row.expires_at <= now() else UploadState(row.state)
