@@ -1,6 +1,6 @@
 """Compare ways to read PDFs: what is found of texts that are known, and how long a page takes.
 
-    python bench/pdf_parsing.py --data DIR
+    python -m bench.pdf_parsing --data DIR
 
 Two sets. ``files``: PDFs with their expected Markdown beside them. ``filings``: five quarterly reports, one for each company, and the
 answers to questions about them. The readers: footnote, with and without ruled tables; PDFium's plain text; pdfminer.six, which is what
@@ -20,8 +20,8 @@ from pathlib import Path
 import pdfplumber
 import pypdfium2
 from pdfminer.high_level import extract_text
-from public_data import add_data_option, read_json_lines
 
+from bench.public_data import add_data_option, read_json_lines
 from footnote.core.errors import FootnoteError
 from ingestion.parsing import ParsingLimits
 from ingestion.parsing.pdf import parse_pdf
