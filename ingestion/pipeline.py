@@ -38,6 +38,9 @@ from retrieval.spaces import Spaces
 JOINED_WRITES = 32
 """Writes of one transaction at most: others, those of the API among them, wait for its end."""
 
+JOINED_CHUNKS = 500
+"""Chunks that one of these writes may store; more are stored apart from them."""
+
 JOINED_UPSERTS = 64
 
 
@@ -257,9 +260,16 @@ class Pipeline:
             )
         if not chunks:
             raise UnreadableDocument("The document holds no text.", hint="If it is scanned, recognise its text (OCR) before uploading it.")
-        await self._writes.add(lambda: self._catalog.versions.store_chunks(version_id, chunks, lease=work.lease))
+        await self._store_chunks(chunks, version_id=version_id, lease=work.lease)
         self._note(work.lease, JobState.EMBEDDING, counts={"chunks": len(chunks), "chunks_done": 0}, seconds={"chunk": stage.seconds})
         return chunks
+
+    async def _store_chunks(self, chunks: Sequence[Chunk], *, version_id: str, lease: JobLease) -> None:
+        """Store few chunks in a common write, and many by themselves, in writes that others can come between."""
+        if len(chunks) > JOINED_CHUNKS:
+            await self._catalog.versions.store_chunks(version_id, chunks, lease=lease)
+        else:
+            await self._writes.add(lambda: self._catalog.versions.store_chunks(version_id, chunks, lease=lease))
 
     async def _embed_and_write(self, work: _Work, version_id: str, chunks: Sequence[Chunk]) -> int:
         """Embed and write batch by batch: memory does not grow with the document, and another attempt writes the same points.

@@ -30,6 +30,7 @@ _HINTS = {
 
 _DISK_FULL = "53100"
 _NOT_IN_REPERTOIRE = "22021"
+_TOO_LONG_FOR_AN_INDEX = "54000"
 
 
 @asynccontextmanager
@@ -39,6 +40,8 @@ async def translated() -> AsyncGenerator[None]:
         yield
     except IntegrityError:
         raise
+    except UnicodeEncodeError as error:
+        raise _not_storable() from error
     except DBAPIError as error:
         ours = _of_postgres(error.orig) or _of_sqlite(error)
         if ours is None:
@@ -56,7 +59,13 @@ async def translated() -> AsyncGenerator[None]:
         raise ours from error
 
 
+def _not_storable() -> InvalidInput:
+    return InvalidInput("The request has a character that no text may have: U+0000, or half of one.", hint="Leave it out.")
+
+
 def _of_postgres(error: BaseException | None) -> FootnoteError | None:
+    if _has_cause(error, UnicodeEncodeError):
+        return _not_storable()
     state = getattr(error, "sqlstate", None)
     if not isinstance(state, str):
         return CatalogUnavailable(f"The catalog does not answer: {error}.", hint=_RUNS) if _is_of_asyncpg(error) else None
@@ -64,9 +73,17 @@ def _of_postgres(error: BaseException | None) -> FootnoteError | None:
     if state == _DISK_FULL:
         return StorageUnavailable(f"The catalog's database is full: {message}.", hint="Free space on PostgreSQL's disk.")
     if state == _NOT_IN_REPERTOIRE:
-        return InvalidInput("The request has a character that no text may have: U+0000.", hint="Leave it out.")
+        return _not_storable()
+    if state == _TOO_LONG_FOR_AN_INDEX:
+        return InvalidInput(f"A value is too long: {message}.", hint="Shorten names and conversation ids to 2,000 characters.")
     hint = next((_HINTS[state[:length]] for length in (5, 2) if state[:length] in _HINTS), None)
     return None if hint is None else CatalogUnavailable(f"The catalog does not answer: {message}.", hint=hint)
+
+
+def _has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _is_of_asyncpg(error: BaseException | None) -> bool:

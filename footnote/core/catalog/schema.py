@@ -7,10 +7,11 @@ what quotes it (turns, cases, training rows) names the attachment it came from, 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from footnote.core.catalog.moment import Moment
+from footnote.core.catalog.storable_text import StorableText
 
 Json = dict[str, Any]
 
@@ -26,7 +27,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Moment, Json: JSON, list[Any]: JSON, str: Text}  # noqa: RUF012 - SQLAlchemy reads it as it is
+    type_annotation_map = {datetime: Moment, Json: JSON, list[Any]: JSON, str: StorableText}  # noqa: RUF012 - SQLAlchemy reads it as it is
 
 
 def _id() -> Mapped[str]:

@@ -21,7 +21,7 @@ class Turns:
 
     async def store(self, turn: Turn) -> None:
         """Keep a turn with its passages; without its text where a file that it quotes was erased while it was answered."""
-        async with self._database.write() as session:
+        async with self._database.write(beside=True) as session:
             row = _row(turn)
             if await _quotes_an_erased_file(session, turn):
                 for column, value in without_text(row.claims).items():

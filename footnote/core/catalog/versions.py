@@ -21,6 +21,7 @@ from footnote.core.ids import new_id
 from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
 
 CHUNKS_PER_STATEMENT = 500
+CHUNKS_PER_WRITE = 2_000
 VERSIONS_PER_STATEMENT = 1_000
 """A statement takes at most 32,766 values in SQLite and 65,535 in PostgreSQL."""
 
@@ -166,14 +167,15 @@ class Versions:
         return _record(row)
 
     async def store_chunks(self, version_id: str, chunks: Sequence[Chunk], *, lease: JobLease) -> None:
-        """Replace the version's chunks."""
-        async with self._database.write() as session:
-            await require_lease(session, lease)
-            await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id == version_id))
-            for first in range(0, len(chunks), CHUNKS_PER_STATEMENT):
-                batch = chunks[first : first + CHUNKS_PER_STATEMENT]
-                await session.execute(insert(schema.Chunk), [_chunk_row(version_id, chunk) for chunk in batch])
-            await session.execute(update(schema.Version).where(schema.Version.id == version_id).values(n_chunks=len(chunks)))
+        """Replace the chunks of a version that is being built; those of a long document in several writes, which keep nobody waiting."""
+        for first in range(0, max(len(chunks), 1), CHUNKS_PER_WRITE):
+            async with self._database.write(beside=True) as session:
+                await require_lease(session, lease)
+                if first == 0:
+                    await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id == version_id))
+                await _insert_chunks(session, version_id, chunks[first : first + CHUNKS_PER_WRITE])
+                n_chunks = min(first + CHUNKS_PER_WRITE, len(chunks))
+                await session.execute(update(schema.Version).where(schema.Version.id == version_id).values(n_chunks=n_chunks))
 
     async def publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
         """Make a version the live one of its attachment and complete its job, in one write.
@@ -435,6 +437,12 @@ async def _has_versions(session: AsyncSession, collection_id: str) -> bool:
     return await session.scalar(query.limit(1)) is not None
 
 
+async def _insert_chunks(session: AsyncSession, version_id: str, chunks: Sequence[Chunk]) -> None:
+    for first in range(0, len(chunks), CHUNKS_PER_STATEMENT):
+        batch = chunks[first : first + CHUNKS_PER_STATEMENT]
+        await session.execute(insert(schema.Chunk), [_chunk_row(version_id, chunk) for chunk in batch])
+
+
 @cache
 def _spans_query(n_spans: int) -> CompoundSelect[int, str]:
     """Return the query for so many spans; building it takes longer than running it. SQLite and PostgreSQL both count code points."""
@@ -472,8 +480,8 @@ def _document_row(document: Document, *, owner: str, blob_sha256: str, parser: s
         language=document.language,
         n_pages=document.n_pages,
         notes=list(document.notes),
-        redactions=dict(document.redactions),
         fingerprint=document.fingerprint,
+        redactions=dict(document.redactions),
         created_at=now(),
     )
 

@@ -21,7 +21,7 @@ from footnote.core.catalog import schema, upgrading
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import MIGRATIONS, Database, sqlite_url
 from footnote.core.catalog.moment import now
-from footnote.core.errors import CatalogUnavailable, StorageUnavailable
+from footnote.core.errors import CatalogUnavailable, InvalidInput, NotFound, StorageUnavailable
 from tests.core.catalog.story import ANN, attach, collection, upload
 
 
@@ -227,6 +227,33 @@ async def test_a_moment_without_a_time_zone_is_refused(catalog: Catalog):
     with pytest.raises(StatementError, match="time zone"):
         async with catalog.database.write() as session:
             session.add(schema.Blob(sha256="0" * 64, size_bytes=1, created_at=datetime(2026, 7, 1)))  # noqa: DTZ001 - the point
+
+
+# -------------------------------------------------------------------------------------------------------------------------------- text
+
+
+async def test_characters_that_cannot_be_stored_are_replaced_where_they_stand(catalog: Catalog):
+    file = await upload(catalog, filename="a\x00b\ud800c🌊.txt")
+    assert (await catalog.files.get(file.id, owner="ann")).filename == "a\ufffdb\ufffdc🌊.txt"
+
+
+async def test_json_may_hold_what_text_may_not(catalog: Catalog):
+    attributes = {"nul": "a\x00b", "half": "\ud800", "whole": "🌊"}
+    attachment = await attach(catalog, await collection(catalog), await upload(catalog), attributes=attributes)
+    assert (await catalog.attachments.by_id(attachment.id)).attributes == attributes
+
+
+@pytest.mark.parametrize("name", ["file-\x00", "file-\ud800"])
+async def test_nobody_finds_what_cannot_be_asked_for(catalog: Catalog, name: str):
+    with pytest.raises((NotFound, InvalidInput)):
+        await catalog.files.get(name, owner="ann")
+
+
+async def test_numbers_beyond_32_bits_are_kept(catalog: Catalog):
+    file = await upload(catalog)
+    async with catalog.database.write() as session:
+        (await session.get_one(schema.File, file.id)).size_bytes = 2**40
+    assert (await catalog.files.get(file.id, owner="ann")).size_bytes == 2**40
 
 
 # ----------------------------------------------------------------------------------------------------------------------------- failures

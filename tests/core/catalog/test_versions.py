@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from footnote.core.catalog import schema
+from footnote.core.catalog import schema, versions
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.jobs import JobLease, new_ingest_job
 from footnote.core.catalog.records import AttachmentRecord, TextSpan
@@ -27,6 +27,18 @@ async def start_replacement(catalog: Catalog, attachment: AttachmentRecord) -> t
         (await session.get_one(schema.Attachment, attachment.id)).job_id = job_row.id
     job, lease = await claim(catalog)
     return await build(catalog, job, lease, text=NEW, recipe="recipe-2"), lease
+
+
+async def test_chunks_of_a_long_document_go_in_several_writes(catalog: Catalog, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(versions, "CHUNKS_PER_WRITE", 2)
+    await attached(catalog)
+    job, lease = await claim(catalog)
+    text = ". ".join(f"Sentence {number}" for number in range(5))
+    version = await build(catalog, job, lease, text=text)
+    await catalog.versions.store_chunks(version, chunks(version, text), lease=lease)  # a second attempt
+    assert [chunk.text for chunk in await catalog.versions.chunks_of(version)] == text.split(". ")
+    async with catalog.database.read() as session:
+        assert (await session.get_one(schema.Version, version)).n_chunks == 5
 
 
 def ids(version_id: str, text: str) -> list[str]:
