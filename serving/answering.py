@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.collections import owner_principal
+from footnote.core.catalog.collections import USE_NOTED_EVERY_S, owner_principal
 from footnote.core.catalog.moment import now
 from footnote.core.errors import Overloaded
 from footnote.core.ids import new_id
@@ -240,7 +240,7 @@ class Answerer:
 
     async def _keep(self, turn: Turn) -> None:
         await self._catalog.turns.store(turn)
-        await self._catalog.collections.touch(turn.collection_ids)
+        await self._catalog.collections.touch(turn.collection_ids, older_than_s=USE_NOTED_EVERY_S)
         metrics = self._telemetry.metrics
         metrics.count_tokens("prompt", turn.usage.prompt_tokens)
         metrics.count_tokens("completion", turn.usage.completion_tokens)

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -10,6 +12,7 @@ from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.erasures import Erasure, Receipt
 from footnote.core.catalog.moment import now
+from footnote.core.catalog.records import FileRecord
 from footnote.core.errors import Conflict, FootnoteError
 from footnote.core.types import Caller
 
@@ -27,6 +30,14 @@ class Points(Protocol):
     async def count(self, *, version_id: str | None = None) -> int: ...
     async def delete_versions(self, version_ids: Sequence[str]) -> None: ...
     async def purge(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Hidden:
+    """An erasure whose file no search finds any more, and whose points are deleted."""
+
+    erasure: Erasure
+    n_points_left: int
 
 
 class Eraser:
@@ -48,33 +59,63 @@ class Eraser:
             Conflict: somebody goes on attaching it.
             IndexUnavailable, StorageUnavailable, CatalogUnavailable: it is begun, and not done.
         """
-        return await self._erase(file_id, owner=caller.owner)
+        (receipt,) = await self._erase_all([(file_id, caller.owner)])
+        return receipt
 
-    async def finish_begun(self) -> int:
-        """Go on with the erasures that were cut off; return how many are done. One that cannot be finished yet is told to the log."""
+    async def erase_all(self, files: Sequence[FileRecord]) -> tuple[Receipt, ...]:
+        """Erase files of anybody, and rewrite the index once for all of them: for the process's own use.
+
+        Raises:
+            FootnoteError: as ``erase``; some may be done.
+        """
+        return await self._erase_all([(file.id, file.owner) for file in files])
+
+    async def finish_begun(self, *, older_than_s: float = 0.0) -> int:
+        """Go on with the erasures that were cut off; return how many are done. One that cannot be finished yet is told to the log.
+
+        Args:
+            older_than_s: leave those alone that were begun more recently: somebody is likely to be at them.
+        """
         n_done = 0
         for receipt in await self._catalog.erasures.unfinished():
+            if receipt.begun_at > now() - timedelta(seconds=older_than_s):
+                continue
             try:
-                await self._erase(receipt.file_id, owner=receipt.owner)
+                await self._erase_all([(receipt.file_id, receipt.owner)])
                 n_done += 1
             except FootnoteError as error:
                 log.warning("an erasure could not be finished yet", file_id=receipt.file_id, error=str(error))
         return n_done
 
-    async def _erase(self, file_id: str, *, owner: str) -> Receipt:
+    async def _erase_all(self, files: Sequence[tuple[str, str]]) -> tuple[Receipt, ...]:
+        """Erase files, given by id and owner."""
+        erased: list[Erasure] = []
         for _ in range(ATTEMPTS):
-            erasure = await self._catalog.erasures.begin(file_id, owner=owner)
-            n_points_left = await self._delete_points(erasure)
+            hidden = [await self._hide(file_id, owner=owner) for file_id, owner in files]
             purged, trouble = await self._purge()
-            if await self._catalog.erasures.erase_text(erasure, n_points_left=n_points_left, remove_bytes=self._blobs.delete):
+            attached_again = [each.erasure for each in hidden if not await self._erase_text(each)]
+            erased += [each.erasure for each in hidden if each.erasure not in attached_again]
+            files = [(each.receipt.file_id, each.receipt.owner) for each in attached_again]
+            if not files:
                 break
         else:
-            raise Conflict(f"The file {file_id} is attached again and again.", hint="Stop what attaches it, and erase it once more.")
+            raise Conflict(f"The file {files[0][0]} is attached again and again.", hint="Stop what attaches it, and erase it once more.")
         await self._catalog.database.checkpoint()  # the write-ahead log still holds the text that is gone from the database
         if trouble is not None:
             raise trouble
+        return tuple([await self._finish(erasure, purged=purged) for erasure in erased])
+
+    async def _hide(self, file_id: str, *, owner: str) -> _Hidden:
+        erasure = await self._catalog.erasures.begin(file_id, owner=owner)
+        return _Hidden(erasure, n_points_left=await self._delete_points(erasure))
+
+    async def _erase_text(self, hidden: _Hidden) -> bool:
+        return await self._catalog.erasures.erase_text(hidden.erasure, n_points_left=hidden.n_points_left, remove_bytes=self._blobs.delete)
+
+    async def _finish(self, erasure: Erasure, *, purged: bool) -> Receipt:
         receipt = await self._catalog.erasures.finish(erasure, purged=purged)
-        log.info("a file was erased", file_id=file_id, receipt=receipt.id, points=receipt.before.points, turns=receipt.before.turns)
+        before = receipt.before
+        log.info("a file was erased", file_id=receipt.file_id, receipt=receipt.id, points=before.points, turns=before.turns)
         return receipt
 
     async def _delete_points(self, erasure: Erasure) -> int:

@@ -1,6 +1,5 @@
 """Wiring: the one place where settings become objects. Clients are built once here and passed down."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from retrieval.spaces import Space, Spaces
 from serving.answering import Answerer
 from serving.attended import Attended
 from serving.erasing import Eraser
+from serving.expiry import Housekeeping
 from serving.generator.factory import create_generator
 from serving.generator.port import Generator
 from serving.judge.local import LocalJudge
@@ -162,15 +162,11 @@ async def start_ingestion(
 
 
 def _start_eraser(stack: AsyncExitStack, stores: Stores) -> Eraser:
-    """Return the eraser, which goes on with what was cut off: in the background, for rewriting a large index takes its time."""
-
-    async def stop() -> None:
-        finishing.cancel()
-        await asyncio.gather(finishing, return_exceptions=True)
-
+    """Return the eraser; what was cut off is gone on with, and what has expired goes, in the background."""
     eraser = Eraser(catalog=stores.catalog, blobs=stores.blobs, points=stores.spaces)
-    finishing = asyncio.create_task(eraser.finish_begun(), name="finish erasures")
-    stack.push_async_callback(stop)
+    housekeeping = Housekeeping(stores.catalog, eraser=eraser, points=stores.spaces)
+    housekeeping.start()
+    stack.push_async_callback(housekeeping.stop)
     return eraser
 
 

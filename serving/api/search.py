@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from footnote.core.catalog.collections import USE_NOTED_EVERY_S
 from footnote.core.types import Access, Hit
 from serving.api.authentication import CallerDependency
 from serving.api.filters import parse_filters
@@ -24,13 +25,13 @@ async def search_vector_store(
     queries = [body.query] if isinstance(body.query, str) else body.query
     require_short(queries, max_chars=services.settings.server.max_question_chars, param="query")
     attribute_filter = parse_filters(body.filters)
-    collection = await services.catalog.collections.get(vector_store_id, caller=caller)
+    (collection,) = await services.catalog.collections.readable([vector_store_id], caller=caller)
     access = Access(collection_ids=frozenset({collection.id}), principals=caller.principals)
     hits: list[Hit] = []
     for query in queries:
         found = await services.searcher.search(query, access, limit=body.max_num_results, filter=attribute_filter, preview=body.reindex)
         hits += found.hits
-    await services.catalog.collections.touch([collection.id])
+    await services.catalog.collections.touch([collection.id], older_than_s=USE_NOTED_EVERY_S)
     threshold = 0.0 if body.ranking_options is None else body.ranking_options.score_threshold
     best = [hit for hit in merged(hits) if hit.score >= threshold]
     return SearchResults(search_query=queries, data=[_result(hit) for hit in best[: body.max_num_results]])

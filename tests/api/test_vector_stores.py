@@ -1,13 +1,18 @@
 """Vector stores and their files, driven by the stock client over real ingestion."""
 
+import hashlib
 import io
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import openai
 import pytest
+from sqlalchemy import func, select
 
+from footnote.core.catalog import schema
+from footnote.core.types import Access
 from tests.api.library import Library, Served
 
 HANDBOOK = """# Cheese club
@@ -284,3 +289,43 @@ def test_a_text_that_is_still_being_read_is_a_conflict_that_is_not_retried(
     while client.vector_stores.files.retrieve(file_id, vector_store_id=store).status == "in_progress":
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_an_expired_vector_store_is_shown_and_not_searched(client: openai.OpenAI, library: Library) -> None:
+    store = client.vector_stores.create(name="gone", expires_after={"anchor": "last_active_at", "days": 1})
+
+    async def wait_two_days() -> None:
+        async with library.services.catalog.database.write() as session:
+            row = await session.get_one(schema.Collection, store.id)
+            row.last_active_at -= timedelta(days=2)
+
+    library.threaded.call(wait_two_days())
+    assert client.vector_stores.retrieve(store.id).status == "expired"
+    with pytest.raises(openai.ConflictError) as caught:
+        client.vector_stores.search(store.id, query="anything")
+    assert caught.value.response.headers["x-should-retry"] == "false"
+    client.vector_stores.update(store.id, expires_after={"anchor": "last_active_at", "days": 2})
+    assert list(client.vector_stores.search(store.id, query="anything")) == []
+    client.vector_stores.delete(store.id)
+
+
+def test_deleting_a_vector_store_leaves_nothing_that_was_made_of_its_files(client: openai.OpenAI, library: Library) -> None:
+    store = client.vector_stores.create(name="short-lived")
+    file = client.files.create(file=("curlew.txt", b"The curlew winters on the mudflats of the estuary."), purpose="assistants")
+    client.vector_stores.files.create_and_poll(file.id, vector_store_id=store.id, poll_interval_ms=50)
+
+    async def made_of_it() -> list[int]:
+        services = library.services
+        async with services.catalog.database.read() as session:
+            versions = (await session.scalars(select(schema.Version.id).where(schema.Version.content_sha256 == sha256))).all()
+            n_chunks = await session.scalar(select(func.count()).where(schema.Chunk.version_id.in_(versions)))
+            n_documents = await session.scalar(select(func.count()).where(schema.Document.blob_sha256 == sha256))
+        n_points = await services.index.count(Access(collection_ids=frozenset({store.id}), principals=frozenset({"everyone"})))
+        return [len(versions), n_chunks or 0, n_documents or 0, n_points]
+
+    sha256 = hashlib.sha256(b"The curlew winters on the mudflats of the estuary.").hexdigest()
+    assert library.threaded.call(made_of_it()) == [1, 1, 1, 1]
+    client.vector_stores.delete(store.id)
+    assert library.threaded.call(made_of_it()) == [0, 0, 0, 0]
+    assert client.files.retrieve(file.id).bytes == 50
+    client.files.delete(file.id)

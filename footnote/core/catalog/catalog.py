@@ -5,6 +5,7 @@ from footnote.core.catalog.batches import Batches
 from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.erasures import Erasures
+from footnote.core.catalog.expiring import Expiring
 from footnote.core.catalog.files import Files
 from footnote.core.catalog.jobs import Jobs
 from footnote.core.catalog.leases import Leases
@@ -38,6 +39,7 @@ class Catalog:
         self.releases = Releases(self.database)
         self.turns = Turns(self.database)
         self.erasures = Erasures(self.database)
+        self.expiring = Expiring(self.database)
 
     async def open(self, *, default_principals: tuple[str, ...]) -> None:
         """Migrate the schema and make sure that the collection ``default`` exists.

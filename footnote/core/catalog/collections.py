@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,13 +13,16 @@ from footnote.core.catalog.detaching import retire_versions_of
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.catalog.records import CollectionRecord
-from footnote.core.errors import AccessDenied, InvalidInput, NotFound
+from footnote.core.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Caller, ChunkingRecipe
 
 DEFAULT_COLLECTION = "vs_default"
 DEFAULT_COLLECTION_NAME = "default"
 SYSTEM_OWNER = "footnote"
+
+USE_NOTED_EVERY_S = 3_600.0
+"""Collections expire by days: that one was used need not be written at each question."""
 
 
 class Collections:
@@ -80,15 +84,19 @@ class Collections:
     async def readable(self, wanted: Sequence[str] | None, *, caller: Caller) -> tuple[CollectionRecord, ...]:
         """Return the collections named by id (all that the caller may read where none is named), in the order of their ids.
 
+        Those that have expired are left out where none is named.
+
         Raises:
             NotFound: one that is named does not exist, or the caller may not read it.
+            Conflict: one that is named has expired.
         """
         async with self._database.read() as session:
             if wanted is not None:
                 unique = sorted({DEFAULT_COLLECTION if name == DEFAULT_COLLECTION_NAME else name for name in wanted})
-                return tuple([await _readable(session, name, caller) for name in unique])
+                return tuple([require_unexpired(await _readable(session, name, caller)) for name in unique])
             rows = await session.scalars(_readable_query(caller).order_by(schema.Collection.id))
-            return tuple([_record(row, await _principals(session, row.id)) for row in rows])
+            found = [_record(row, await _principals(session, row.id)) for row in rows]
+        return tuple([each for each in found if not _has_expired(each)])
 
     async def list(self, *, caller: Caller, paging: Paging) -> Page[CollectionRecord]:
         """Return the collections that the caller may read."""
@@ -106,7 +114,7 @@ class Collections:
         expires_after_days: int | None = None,
         replaces_by_name: bool | None = None,
     ) -> CollectionRecord:
-        """Change what is given, leave the rest.
+        """Change what is given, leave the rest. Another expiry counts from now on, also for a collection that has expired.
 
         Raises:
             NotFound: as in ``get``.
@@ -120,7 +128,8 @@ class Collections:
             row = await session.get_one(schema.Collection, collection.id)
             row.name = row.name if name is None else name
             row.details = row.details if details is None else dict(details)
-            row.expires_after_days = row.expires_after_days if expires_after_days is None else expires_after_days
+            if expires_after_days is not None:
+                row.expires_after_days, row.last_active_at = expires_after_days, now()
             row.replaces_by_name = row.replaces_by_name if replaces_by_name is None else replaces_by_name
             return _record(row, await _principals(session, row.id))
 
@@ -140,17 +149,40 @@ class Collections:
             await session.execute(delete(schema.Collection).where(schema.Collection.id == collection_id))
         return retired
 
-    async def touch(self, collection_ids: Iterable[str]) -> None:
-        """Note that the collections were used."""
+    async def touch(self, collection_ids: Iterable[str], *, older_than_s: float = 0.0) -> None:
+        """Note that the collections were used; nothing is written of those of which that was noted less than ``older_than_s`` ago."""
+        ids, moment = list(collection_ids), now()
+        stale = schema.Collection.id.in_(ids) & (schema.Collection.last_active_at <= moment - timedelta(seconds=older_than_s))
+        if older_than_s:
+            async with self._database.read() as session:
+                if await session.scalar(select(schema.Collection.id).where(stale).limit(1)) is None:
+                    return
         async with self._database.write() as session:
-            await session.execute(
-                update(schema.Collection).where(schema.Collection.id.in_(list(collection_ids))).values(last_active_at=now())
-            )
+            await session.execute(update(schema.Collection).where(stale).values(last_active_at=moment))
 
 
 def owner_principal(owner: str) -> str:
     """Return the principal that only this owner has."""
     return f"owner:{owner}"
+
+
+def require_unexpired(collection: CollectionRecord) -> CollectionRecord:
+    """Return the collection.
+
+    Raises:
+        Conflict: it has expired.
+    """
+    if _has_expired(collection):
+        raise Conflict(
+            f"The collection {collection.id} expired on {collection.expires_at:%Y-%m-%d}.",
+            hint="Give it another expires_after, and attach its files again; or create a new one.",
+            param="vector_store_id",
+        )
+    return collection
+
+
+def _has_expired(collection: CollectionRecord) -> bool:
+    return collection.expires_at is not None and collection.expires_at <= now()
 
 
 async def require_owned(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from footnote.core.types import Attributes, ChunkingRecipe, JobState, VersionState
@@ -77,6 +77,16 @@ class CollectionRecord:
     replaces_by_name: bool = False
     space: str | None = None
     embedding_model: str | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is no longer searched, unless it is used before; None where it never expires."""
+        return expiry_of(self.last_active_at, self.expires_after_days)
+
+
+def expiry_of(last_active_at: datetime, expires_after_days: int | None) -> datetime | None:
+    """Return when a collection expires that was last used then."""
+    return None if expires_after_days is None else last_active_at + timedelta(days=expires_after_days)
 
 
 @dataclass(frozen=True, slots=True)
