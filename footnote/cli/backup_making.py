@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 import footnote
 from footnote.cli.api_client import ApiClient
 from footnote.cli.backup_steps import Begin
@@ -22,6 +20,7 @@ from footnote.core.backup.census import Census
 from footnote.core.backup.content import ContentStore
 from footnote.core.backup.manifest import CATALOG, FORMAT, CatalogKind, CatalogPart, Manifest, Stored
 from footnote.core.blobs.factory import create_blob_store
+from footnote.core.catalog.database import sqlite_path
 from footnote.core.data_directory import DataDirectory, RunningServer, find_running_server
 from footnote.core.errors import CatalogUnavailable, Conflict, DataDirectoryInUse, NotFound
 from footnote.core.settings import Settings
@@ -149,7 +148,7 @@ class BackupMaking:
 
     def _catalog_file(self) -> Path:
         url = self._settings.catalog.url
-        path = self._directory.catalog if url is None else Path(make_url(url).database or "")
+        path = self._directory.catalog if url is None else sqlite_path(url) or self._directory.catalog
         if not path.is_file():
             raise CatalogUnavailable(f"There is no catalog {path}.", hint="Name footnote's data directory with --data-dir.")
         return path
@@ -158,7 +157,7 @@ class BackupMaking:
 def catalog_kind(settings: Settings) -> CatalogKind:
     """Return which database the settings name."""
     url = settings.catalog.url
-    return "sqlite" if url is None or make_url(url).get_backend_name() == "sqlite" else "postgresql"
+    return "sqlite" if url is None or sqlite_path(url) is not None else "postgresql"
 
 
 @contextmanager

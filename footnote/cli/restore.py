@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.markup import escape
-from sqlalchemy.engine import make_url
 
 from footnote.cli.backup_making import QDRANT, catalog_kind
 from footnote.cli.backup_steps import Begin, steps
@@ -21,6 +20,7 @@ from footnote.core.backup.folder import find_backup, storage_errors
 from footnote.core.backup.manifest import CATALOG, Manifest, Stored
 from footnote.core.blobs import BlobStore
 from footnote.core.blobs.factory import create_blob_store
+from footnote.core.catalog.database import sqlite_path
 from footnote.core.data_directory import DataDirectory
 from footnote.core.errors import Conflict, IndexSchemaMismatch, IndexUnavailable, UnusableBackup
 from footnote.core.settings import Settings
@@ -156,7 +156,7 @@ class _Restoring:
             await postgresql_catalog.restore_catalog(str(url), self._content.path(sha256))
             vectors = await postgresql_catalog.vectors_of(str(url))
         else:
-            destination = self._directory.catalog if url is None else Path(make_url(url).database or "")
+            destination = self._directory.catalog if url is None else sqlite_path(url) or self._directory.catalog
             if destination.exists():
                 raise Conflict(f"There is a catalog {destination} already.", hint="Move it away, or set catalog.url to another place.")
             self._content.write_to(sha256, destination)

@@ -18,7 +18,7 @@ from footnote.core.catalog.engines import create_engine, for_reading, is_sqlite,
 from footnote.core.catalog.upgrading import MIGRATIONS, upgrade
 from footnote.core.errors import CatalogUnavailable, DependencyError, InvalidSettings
 
-__all__ = ["MIGRATIONS", "Database", "sqlite_url"]
+__all__ = ["MIGRATIONS", "Database", "sqlite_path", "sqlite_url"]
 
 Result = TypeVar("Result")
 
@@ -26,6 +26,12 @@ Result = TypeVar("Result")
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file."""
     return f"sqlite+aiosqlite:///{path}"
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file that a URL names, or None where it names another database than SQLite."""
+    parsed = _url(url)
+    return Path(parsed.database or "") if is_sqlite(parsed) else None
 
 
 class Database:
