@@ -14,9 +14,12 @@ from footnote.cli.api_objects import (
     Attachment,
     AttachmentState,
     Collection,
+    CollectionInSpace,
     FileCitation,
     Footnote,
     Readiness,
+    Receipt,
+    Reindex,
     SearchHit,
     UploadedFile,
 )
@@ -28,6 +31,8 @@ READ_TIMEOUT_S = 600.0
 """An answer of a small model on a slow machine takes its time; the server itself bounds how long each part may take."""
 
 PAGE = 100
+ERASING_TIMEOUT_S = 3_600.0
+"""Erasing rewrites the index, which takes its time where that is large."""
 
 Item = TypeVar("Item", bound=ApiObject)
 
@@ -82,6 +87,11 @@ class ApiClient:
             answer = self._send("POST", "files", data={"purpose": "assistants"}, files=files)
         return UploadedFile.model_validate(answer)
 
+    def erase(self, file_id: str) -> Receipt:
+        """Erase a file; returns when it is done."""
+        answer = self._send("DELETE", f"files/{file_id}", timeout=ERASING_TIMEOUT_S)
+        return Receipt.model_validate(answer["footnote"]["receipt"])
+
     def attach(self, collection_id: str, file_id: str, *, source: str | None = None, replaces: Sequence[str] = ()) -> Attachment:
         """Attach a file; it takes the place of what came from the same source, and of the files that are named."""
         body: dict[str, Any] = {"file_id": file_id}
@@ -99,9 +109,29 @@ class ApiClient:
     def attachments(self, collection_id: str, *, state: AttachmentState | None = None) -> Iterator[Attachment]:
         return self._all(f"vector_stores/{collection_id}/files", Attachment, query={"filter": state} if state else {})
 
-    def search(self, collection_id: str, query: str, *, limit: int) -> list[SearchHit]:
-        answer = self._call("POST", f"vector_stores/{collection_id}/search", body={"query": query, "max_num_results": limit})
+    def search(self, collection_id: str, query: str, *, limit: int, reindex: str | None = None) -> list[SearchHit]:
+        """Search a collection; with ``reindex`` what that re-indexing has built."""
+        body = {"query": query, "max_num_results": limit, **({} if reindex is None else {"reindex": reindex})}
+        answer = self._call("POST", f"vector_stores/{collection_id}/search", body=body)
         return [SearchHit.model_validate(hit) for hit in answer["data"]]
+
+    def collections_in_spaces(self) -> list[CollectionInSpace]:
+        return list(self._all("vector_stores", CollectionInSpace))
+
+    def reindex(self, collection_id: str, action: str | None = None, *, body: dict[str, Any] | None = None) -> Reindex:
+        """Begin a re-indexing, or do something to it: ``flip``, ``flip_back``, ``cancel``, ``drop``, ``comparison``."""
+        path = f"vector_stores/{collection_id}/reindex" + ("" if action is None else f"/{action}")
+        return Reindex.model_validate(self._call("POST", path, body=body or {}))
+
+    def reindex_state(self, collection_id: str) -> Reindex:
+        return Reindex.model_validate(self._call("GET", f"vector_stores/{collection_id}/reindex"))
+
+    def was_reindexed(self, collection_id: str) -> bool:
+        try:
+            response = self._http.get(f"vector_stores/{collection_id}/reindex")
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return response.is_success
 
     def ask(self, question: str, *, collection_ids: list[str] | None) -> Iterator[TextPiece | FinalAnswer]:
         """Yield the answer in pieces, then what closes it."""

@@ -20,6 +20,20 @@ class Collection(ApiObject):
     name: str = Field(description="Its name.")
 
 
+class Space(ApiObject):
+    """Where a collection's vectors lie."""
+
+    space: str | None
+    embedder: str | None
+    recipe_differs: bool
+
+
+class CollectionInSpace(Collection):
+    """A vector store with its space."""
+
+    footnote: Space
+
+
 class UploadedFile(ApiObject):
     """A file of the caller's. ``sha256`` is its content's hash, in hexadecimal digits."""
 
@@ -126,6 +140,33 @@ class Footnote(ApiObject):
     timings_ms: dict[str, float]
 
 
+class ErasureCounts(ApiObject):
+    """What there is of a file."""
+
+    attachments: int = Field(description="Collections that it is in.")
+    versions: int = Field(description="Its contents under one recipe each.")
+    points: int = Field(description="Its vectors in the index.")
+    chunks: int = Field(description="Its chunks.")
+    documents: int = Field(description="Its parsed texts.")
+    bytes: int = Field(description="Its stored bytes.")
+    turns: int = Field(description="Answers with text that quote it.")
+    feedback: int = Field(description="Comments and corrections on those.")
+    cases: int = Field(description="Evaluation cases that came from it.")
+    training_rows: int = Field(description="Training rows that came from it.")
+
+
+class Receipt(ApiObject):
+    """What erasing a file came to."""
+
+    id: str = Field(description="The receipt's id.")
+    status: Literal["begun", "erased", "done"] = Field(description="`done` where nothing is left.")
+    before: ErasureCounts = Field(description="What there was.")
+    after: ErasureCounts | None = Field(default=None, description="What a count found afterwards.")
+    adapters: list[str] = Field(description="Adapters that were trained on rows which came from it. They stay.")
+    kept_for: list[str] = Field(description="Your other files with the same bytes, for which bytes and parsed text stay.")
+    purged: bool | None = Field(default=None, description="False where a Qdrant server frees its disk in its own time.")
+
+
 class PartState(ApiObject):
     """What a part of the server says about itself."""
 
@@ -139,3 +180,49 @@ class Readiness(ApiObject):
     """Whether a question can be answered now."""
 
     parts: list[PartState]
+
+
+class ReindexEmbedder(ApiObject):
+    """What a collection is embedded with."""
+
+    model: str
+
+
+class ReindexFailure(ApiObject):
+    """A file of which no new version could be built."""
+
+    file_id: str
+    filename: str
+    message: str
+
+
+class ReindexProgress(ApiObject):
+    """How far a re-indexing is."""
+
+    total: int
+    built: int
+    failed: int
+    chunks: int
+    chunks_per_second: float
+    seconds_left: float | None
+    is_built: bool
+    is_settled: bool
+    failures: list[ReindexFailure]
+
+
+class Flipped(ApiObject):
+    """What a flip did."""
+
+    queued: int
+
+
+class Reindex(ApiObject):
+    """A re-indexing."""
+
+    id: str
+    status: Literal["building", "flipped", "done", "cancelled"]
+    embedder: ReindexEmbedder
+    previous_embedder: ReindexEmbedder | None = None
+    progress: ReindexProgress
+    keep_until: int | None = None
+    flip: Flipped | None = None

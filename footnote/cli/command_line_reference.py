@@ -24,6 +24,7 @@ from footnote.cli.json_documents import (
     SearchDocument,
 )
 from footnote.cli.main import app
+from footnote.cli.reindex_documents import ReindexDocument
 
 INTRODUCTION = """\
 # Command line
@@ -51,6 +52,7 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "documents cancel": ChangedDocuments,
     "documents retry": ChangedDocuments,
     "documents process": ChangedDocuments,
+    **{f"reindex {action}": ReindexDocument for action in ("start", "status", "flip", "back", "cancel", "drop")},
     "doctor": DoctorDocument,
     "backup": BackupDocument,
     "restore": RestoreDocument,

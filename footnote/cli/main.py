@@ -11,6 +11,7 @@ from footnote import __version__
 from footnote.cli.document_commands import documents_app
 from footnote.cli.failure import FAILED, CommandFailed, as_failure
 from footnote.cli.options import AsJson, CollectionName, DataDir, settings_of
+from footnote.cli.reindex_commands import reindex_app
 from footnote.core.errors import FootnoteError
 
 app = typer.Typer(
@@ -204,6 +205,7 @@ def ask(
 
 
 app.add_typer(documents_app)
+app.add_typer(reindex_app)
 
 
 @app.command()
