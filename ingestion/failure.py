@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from footnote.core.errors import FootnoteError, InvalidInput, ParserCrashed, UnsupportedMediaType
+from footnote.core.errors import FootnoteError, InvalidInput, InvalidSettings, ParserCrashed, UnsupportedMediaType
 
 FIRST_DELAY_S = 2.0
 LONGEST_DELAY_S = 300.0
@@ -26,13 +26,19 @@ def failure_of(error: Exception) -> Failure:
     """Say what an error means. One that is not ours is a defect: it is told as such, and trying again would not mend it."""
     if isinstance(error, UnsupportedMediaType):
         return Failure("unsupported_file", str(error), retryable=False)
+    if isinstance(error, InvalidSettings):
+        return Failure("server_error", str(error), retryable=False)
     if isinstance(error, InvalidInput):
         return Failure(error.code or "invalid_file", str(error), retryable=False)
     if isinstance(error, ParserCrashed):
         return Failure("parser_crashed", str(error), retryable=True)
     if isinstance(error, FootnoteError):
         return Failure("server_error", str(error), retryable=error.retryable)
-    return Failure("server_error", f"An internal error ended the work ({type(error).__name__}); the log says more.", retryable=False)
+    return Failure(
+        "server_error",
+        f"An internal error ended the work ({type(error).__name__}). Report it with what the log says, and try the document again later.",
+        retryable=False,
+    )
 
 
 def delay_s(attempt: int) -> float:

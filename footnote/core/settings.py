@@ -289,7 +289,9 @@ class IngestionSettings(Section):
     embed_batch_chunks: PositiveInt = Field(
         default=128, description="Chunks of one document that are embedded and written before its next ones: bounds its memory."
     )
-    max_attempts: PositiveInt = Field(default=4, description="Tries for a document where the failure may pass.")
+    max_attempts: PositiveInt = Field(
+        default=8, description="Tries for a document where the failure may pass; 8 outlast a store that is away for three minutes."
+    )
     lease_s: PositiveFloat = Field(
         default=60.0, description="A job whose worker has not renewed its lease for so long is handed to another."
     )

@@ -6,12 +6,14 @@ from footnote.core.errors import (
     DocumentTooLarge,
     FootnoteError,
     IndexUnavailable,
+    InvalidSettings,
     ModelUnavailable,
     ParserCrashed,
     StorageUnavailable,
     UnreadableDocument,
     UnsupportedMediaType,
 )
+from footnote.core.settings import IngestionSettings
 from ingestion.failure import LONGEST_DELAY_S, delay_s, failure_of
 
 
@@ -27,6 +29,7 @@ from ingestion.failure import LONGEST_DELAY_S, delay_s, failure_of
         (ModelUnavailable("no"), "server_error", True),
         (IndexUnavailable("no"), "server_error", True),
         (StorageUnavailable("no"), "server_error", True),
+        (InvalidSettings("no"), "server_error", False),
         (ZeroDivisionError("secret text of a document"), "server_error", False),
     ],
 )
@@ -45,3 +48,8 @@ def test_delays_grow_to_a_limit() -> None:
     assert 1.5 <= delay_s(1) <= 2.0
     assert 6.0 <= delay_s(3) <= 8.0
     assert delay_s(30) <= LONGEST_DELAY_S
+
+
+def test_an_index_that_is_away_for_minutes_fails_no_document() -> None:
+    settings = IngestionSettings()
+    assert sum(0.75 * min(LONGEST_DELAY_S, 2.0 * 2**attempt) for attempt in range(settings.max_attempts - 1)) > 180
