@@ -11,7 +11,7 @@ from footnote.core.types import ChunkingRecipe, EmbeddingRecipe
 from ingestion.media_type import telling_suffix
 from ingestion.redaction import recipe_suffix
 
-PARSER = "footnote-1"
+PARSER = "footnote-2"
 """Names what parsing and cleaning make of bytes. Raise the number when either changes: what was read before is then read again."""
 
 
