@@ -1,4 +1,4 @@
-"""DOCX, PPTX and XLSX, by unstructured."""
+"""DOCX and PPTX, by unstructured; what all of Office's zipped formats have in common."""
 
 import re
 import zipfile
@@ -98,22 +98,3 @@ def _notes_of_slides(path: Path) -> list[str]:
 def _level_on_slide(piece: "Piece") -> int | None:
     """Only the title placeholder is a heading: unstructured also takes short bullets for titles, one level deeper."""
     return 1 if level_by_depth(piece) == 1 else None
-
-
-def parse_xlsx(path: Path, *, limits: ParsingLimits) -> Document:
-    """Return a workbook: a heading for each sheet, and a table for each block of cells that hang together."""
-
-    def partition() -> "list[Piece]":
-        from unstructured.partition.xlsx import partition_xlsx  # noqa: PLC0415
-
-        return partition_xlsx(str(path), languages=NO_LANGUAGE_DETECTION)
-
-    check_archive(path, main_part="xl/workbook.xml", limits=limits)
-    builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
-    sheet: str | None = None
-    for piece in partitioned(partition, what="workbook"):
-        if piece.metadata.page_name != sheet:
-            sheet = piece.metadata.page_name
-            builder.add(ElementKind.TITLE, sheet or "", level=1)
-        add_pieces(builder, [piece], heading_level=lambda _: None)
-    return builder.build(media_type=MediaType.XLSX)

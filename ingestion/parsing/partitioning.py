@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from footnote.core.errors import UnreadableDocument
 from footnote.core.types import ElementKind
 from ingestion.elements import DocumentBuilder
+from ingestion.parsing.captions import is_table_caption
 from ingestion.parsing.html_tables import read_table
 from ingestion.parsing.language_pipeline import prepare
 from ingestion.parsing.malformed import MALFORMED_INPUT_ERRORS
@@ -70,18 +71,22 @@ def add_pieces(
         heading_level: the level of an element that is a heading, else None; what unstructured took for a title becomes text then.
         with_pages: whether the elements' page numbers are pages that people know.
     """
+    caption: str | None = None
     for piece in pieces:
         category = type(piece).__name__
         if category in _LEFT_OUT:
             continue
         page = piece.metadata.page_number if with_pages else None
-        if category == "Table" and _add_table(builder, piece, page=page):
+        if category == "Table" and _add_table(builder, piece, page=page, caption=caption):
+            caption = None
             continue
         level = heading_level(piece)
         kind = ElementKind.TITLE if level is not None else _KINDS.get(category, ElementKind.TEXT)
         if kind in (ElementKind.TITLE, ElementKind.TABLE) and level is None:
             kind = ElementKind.TEXT
         text = piece.text if kind is ElementKind.CODE else _unwrapped(piece.text)
+        caption = text if level is None and (kind is ElementKind.CAPTION or is_table_caption(text)) else None
+        kind = ElementKind.CAPTION if caption is not None else kind
         builder.add(kind, text, page=page, level=min(level, _MAX_LEVEL) if level is not None else None)
 
 
@@ -92,11 +97,11 @@ def level_by_depth(piece: "Piece") -> int | None:
     return (piece.metadata.category_depth or 0) + 1
 
 
-def _add_table(builder: DocumentBuilder, piece: "Piece", *, page: int | None) -> bool:
+def _add_table(builder: DocumentBuilder, piece: "Piece", *, page: int | None, caption: str | None) -> bool:
     table = read_table(piece.metadata.text_as_html or "")
     if table is None or not table.text:
         return False
-    builder.add(ElementKind.TABLE, table.text, page=page, n_header_rows=table.n_header_rows, caption=table.caption)
+    builder.add(ElementKind.TABLE, table.text, page=page, n_header_rows=table.n_header_rows, caption=table.caption or caption)
     return True
 
 

@@ -1,10 +1,13 @@
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
+from docx import Document as WordDocument
+from openpyxl import Workbook
 
 from footnote.core.errors import DocumentTooLarge, UnreadableDocument
-from footnote.core.types import Document
+from footnote.core.types import Document, ElementKind
 from ingestion.parsing import ParsingLimits, parse
 from tests.ingestion.files import BODY, write_docx, write_pptx, write_xlsx
 
@@ -53,6 +56,48 @@ def test_workbook_has_a_heading_per_sheet(tmp_path: Path):
         ("title", 1, None, "Spare parts"),
         ("table", None, None, "Part | Stock | Place\nValve kit | 12 | Lenzow"),
     ]
+
+
+def test_a_workbook_shows_what_its_cells_show(tmp_path: Path):
+    workbook = Workbook()
+    sheet = workbook.active
+    sheet.title = "Costs"
+    sheet["C2"] = "Costs of a year"
+    header = ("Part", "Share", "Since", "Sum", "Code", "Is new")
+    for row, values in enumerate(
+        (header, ("Pump", 0.125, date(2024, 5, 1), 0.1 + 0.2, "007", True), ("Hose", 1, None, 3.0, "NA", False)), start=4
+    ):
+        for column, value in enumerate(values, start=3):
+            sheet.cell(row, column, value)
+    sheet["D5"].number_format = "0.0%"
+    sheet["A10"], sheet["A11"] = "A remark", "below the table"
+    workbook.save(tmp_path / "a")
+    document = parse(tmp_path / "a", filename="a", limits=LIMITS)
+    assert pieces(document) == [
+        ("title", 1, None, "Costs"),
+        ("caption", None, None, "Costs of a year"),
+        (
+            "table",
+            None,
+            None,
+            "Part | Share | Since | Sum | Code | Is new\nPump | 12.5% | 2024-05-01 | 0.3 | 007 | TRUE\nHose | 1 |  | 3 | NA | FALSE",
+        ),
+        ("text", None, None, "A remark"),
+        ("text", None, None, "below the table"),
+    ]
+    assert document.elements[2].caption == "Costs of a year"
+
+
+def test_a_word_table_has_the_caption_above_it(tmp_path: Path):
+    document = WordDocument()
+    for caption in ("Table 1: Limits", "Just a sentence before."):
+        document.add_paragraph(caption, style="Caption")
+        table = document.add_table(rows=2, cols=2)
+        for cell, text in zip([cell for row in table.rows for cell in row.cells], "abcd", strict=True):
+            cell.text = text
+    document.save(str(tmp_path / "a"))
+    tables = [e for e in parse(tmp_path / "a", filename="a", limits=LIMITS).elements if e.kind is ElementKind.TABLE]
+    assert [e.caption for e in tables] == ["Table 1: Limits", None]
 
 
 def test_zip_bomb_is_refused_by_its_directory(tmp_path: Path):
