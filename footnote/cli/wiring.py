@@ -12,9 +12,9 @@ from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
-from footnote.core.only_server import only_server
+from footnote.core.embedded_stores import embedded_stores, the_folder_of
 from footnote.core.orphans import IN_FLIGHT_S, remove_orphans
-from footnote.core.settings import Settings, embedded_stores, max_concurrent_answers, passage_budget_tokens, runs_queue_in_server
+from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens, runs_queue_in_server
 from footnote.core.telemetry import Telemetry, open_telemetry
 from footnote.core.types import PartHealth
 from ingestion.embedding_batches import GiveWay, at_once
@@ -101,8 +101,9 @@ async def open_stores(
     catalog = Catalog(settings.catalog.url or sqlite_url(directory.catalog))
     stack.push_async_callback(catalog.close)
     await catalog.open(default_principals=settings.default_principals)
-    if owner and settings.catalog.url is not None and (embedded := embedded_stores(settings)):
-        await stack.enter_async_context(only_server(catalog, data_directory=directory.id, embedded=embedded))
+    if owner and settings.catalog.url is not None:
+        for store in embedded_stores(settings, directory):
+            await stack.enter_async_context(the_folder_of(catalog, store))
     blobs = create_blob_store(settings.blobs, folder=directory.blobs)
     stack.push_async_callback(blobs.close)
     if owner or settings.blobs.url is not None:  # in a shared folder it would remove what the server is just writing

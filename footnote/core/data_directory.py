@@ -107,19 +107,6 @@ class DataDirectory:
         """What the owner holds a lock on; it stays when the owner goes, since removing it would let two own it."""
         return self.path / "owner.lock"
 
-    @property
-    def id(self) -> str:
-        """What names this directory wherever it is mounted; given to it when it is first asked for, by the owner.
-
-        Raises:
-            StorageUnavailable: it cannot be written.
-        """
-        path = self.path / "directory.id"
-        with _storage_errors(path):
-            if not path.exists():
-                _write_privately(path, secrets.token_hex(16))
-            return path.read_text(encoding="utf-8").strip()
-
     def create(self) -> None:
         """Create the folders that are not there, readable by this user alone; a folder that has content keeps its mode.
 
@@ -269,6 +256,19 @@ class DataDirectory:
             hint="Use that server, stop it, or choose another directory with --data-dir.",
             param="data_dir",
         )
+
+
+def folder_id(folder: Path) -> str:
+    """Return what names a folder wherever it is mounted; given to it when it is first asked for, by the owner of the data directory.
+
+    Raises:
+        StorageUnavailable: it cannot be written.
+    """
+    path = folder / "folder.id"
+    with _storage_errors(path):
+        if not path.exists():
+            _write_privately(path, secrets.token_hex(16))
+        return path.read_text(encoding="utf-8").strip()
 
 
 def find_running_server(data_dir: Path) -> RunningServer | None:

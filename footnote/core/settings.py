@@ -426,16 +426,6 @@ def belongs_to_one_process(settings: Settings) -> list[str]:
     return reasons
 
 
-def embedded_stores(settings: Settings) -> list[str]:
-    """Return which stores lie in the data directory although others can reach the catalog, with what to set to share them."""
-    stores: list[str] = []
-    if settings.index.kind == "edge":
-        stores.append("the index (set index.kind to `qdrant`, and index.url)")
-    if settings.blobs.url is None:
-        stores.append("the bytes of files (set blobs.url to `s3://…`)")
-    return stores
-
-
 def runs_queue_in_server(settings: Settings) -> bool:
     """Whether the server reads documents itself."""
     wanted = settings.ingestion.in_server

@@ -14,6 +14,7 @@ from footnote.core.blobs.scratch import open_folder, storage_errors
 from footnote.core.errors import NotFound
 from footnote.core.offload import offload
 
+FOLDER_DIGITS = 2
 _WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 
 
@@ -87,7 +88,7 @@ class FolderBlobStore(ReceivingBlobStore):
 
     def _folders(self) -> list[Path]:
         with storage_errors(self._folder):
-            return [entry for entry in self._folder.iterdir() if entry.name != INCOMING_FOLDER]
+            return [entry for entry in self._folder.iterdir() if len(entry.name) == FOLDER_DIGITS]
 
 
 def _second_name(file: Path) -> Path:
