@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from footnote.cli.erase import ErasedFiles
 from footnote.cli.json_documents import (
     AskDocument,
     BackupDocument,
@@ -52,6 +53,7 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "documents cancel": ChangedDocuments,
     "documents retry": ChangedDocuments,
     "documents process": ChangedDocuments,
+    "documents erase": ErasedFiles,
     **{f"reindex {action}": ReindexDocument for action in ("start", "status", "flip", "back", "cancel", "drop")},
     "doctor": DoctorDocument,
     "backup": BackupDocument,

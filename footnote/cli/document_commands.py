@@ -33,7 +33,7 @@ class _Given:
 
 @documents_app.callback()
 def documents(context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List the documents with their state, and cancel, retry or process some.
+    """List the documents with their state, and cancel, retry, process or erase some.
 
     For example:
 
@@ -130,6 +130,40 @@ def process(
     at_rest = frozenset({"completed", "failed", "cancelled"})
     states = at_rest if every else frozenset({"failed"}) if failed else frozenset[str]()
     _act(context, "process", Chosen(tuple(files or ()), states=states), collection, data_dir, as_json=as_json, wait=wait)
+
+
+@documents_app.command()
+def erase(
+    context: typer.Context,
+    files: Annotated[list[str], typer.Argument(help="Names or ids of your files, attached or not.", metavar="FILE...")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase files everywhere: from all collections, storage, answers, evaluation cases and training data. It cannot be undone.
+
+    Returns when it is done, and prints what there was and what a count finds afterwards. See docs/erasing.md.
+
+    For example:
+
+        footnote documents erase report.pdf
+        footnote documents erase file-0199a3 --yes --json
+    """
+    from footnote.cli.connection import connect
+    from footnote.cli.erase import agreed, meant, show_erased
+    from footnote.cli.erase import erase as run
+    from footnote.cli.terminal import print_json
+
+    given = _given(context)
+    with connect(settings_of(data_dir or given.data_dir)) as client:
+        chosen = meant(client.files(), files)
+        if not yes and not agreed(chosen):
+            raise typer.Exit(FAILED)
+        document = run(client, chosen)
+    print_json(document) if as_json else show_erased(document)
+    if document.failed:
+        raise typer.Exit(FAILED)
 
 
 def _list(collection: str | None, data_dir: Path | None, *, as_json: bool) -> None:

@@ -10,6 +10,8 @@ import httpx
 import openai
 import pytest
 
+from footnote.cli.api_client import ApiClient
+from footnote.cli.erase import erase, meant
 from tests.api.library import Library, Served, settings_in
 
 
@@ -261,3 +263,13 @@ def test_a_receipt_is_its_owners_alone(library: Library) -> None:
                 raw.get(f"/v1/files/{file.id}/receipt", headers={"authorization": f"Bearer {key['key']}"}).status_code for key in keys
             ]
     assert statuses == [200, 404]
+
+
+def test_the_command_line_erases_by_name_and_shows_the_receipt(served: Served, client: openai.OpenAI) -> None:
+    file = client.files.create(file=("redshank.txt", b"The redshank nests in the salt marsh."), purpose="assistants")
+    with ApiClient(served.url, token="none") as command_line:
+        document = erase(command_line, meant(command_line.files(), ["redshank.txt"]))
+    assert [(each.file_id, each.receipt.status, each.receipt.before.bytes) for each in document.erased] == [(file.id, "done", file.bytes)]
+    assert document.failed == []
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(file.id)
