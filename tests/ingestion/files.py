@@ -1,6 +1,5 @@
 """Small files made for the tests by the libraries that people's programs are like."""
 
-import io
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -99,12 +98,3 @@ def mail(*, html: str | None = None, attachment: bool = False) -> bytes:
     if attachment:
         message.add_attachment(b"%PDF-1.4", maintype="application", subtype="pdf", filename="a.pdf")
     return message.as_bytes()
-
-
-def picture() -> io.BytesIO:
-    from PIL import Image
-
-    data = io.BytesIO()
-    Image.new("RGB", (40, 40), "red").save(data, "PNG")
-    data.seek(0)
-    return data
