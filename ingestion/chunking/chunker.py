@@ -264,8 +264,9 @@ class _GroupChunker:
         if self._fits(draft):
             return [draft]
         rows = list(self._rows(table))
-        header = "\n".join(self._text[element.start : element.end].split("\n")[: element.n_header_rows])
-        lead_and_header = (table.lead_start, rows[element.n_header_rows - 1][1] if element.n_header_rows else table.lead_start)
+        n_header_rows = min(element.n_header_rows, len(rows) - 1)  # a table that is all header has rows that say something
+        header = "\n".join(self._text[element.start : element.end].split("\n")[:n_header_rows])
+        lead_and_header = (table.lead_start, rows[n_header_rows - 1][1] if n_header_rows else table.lead_start)
         first_context = self._context(lead_and_header, tables=[element])
         next_context = self._context((0, 0), tables=[element], header=header)
         return list(self._row_groups(rows, first_context=first_context, next_context=next_context))

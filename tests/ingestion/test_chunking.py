@@ -177,6 +177,30 @@ def test_a_row_longer_than_a_chunk_is_split():
     assert_sound(document, chunks_of(document), size=60)
 
 
+@pytest.mark.parametrize("n_header_rows", [1, 2])
+def test_a_header_longer_than_a_chunk_is_split_and_stands_shortened_over_the_rows(n_header_rows: int):
+    table = "\n".join([*(f"Name | {prose(200, f'head{n}_')}" for n in range(n_header_rows)), *rows(30).split("\n")])
+    document = document_of(title("Limits", 1), (TABLE, table, {"n_header_rows": n_header_rows, "caption": "What is paid"}))
+    chunks = chunks_of(document)
+    assert_sound(document, chunks, size=60)
+    of_rows = [c for c in chunks if c.text.startswith("city")]
+    assert len(of_rows) >= 3
+    for c in of_rows:
+        path, caption, header = c.context.split("\n")
+        assert (path, caption) == ("Limits", "What is paid")
+        assert header.startswith("Name | head0_0")
+        assert header.endswith("…")
+        assert all(re.fullmatch(r"city\d+ \| \d+ \| \d+", line) for line in c.text.split("\n")), "rows stay whole"
+
+
+@pytest.mark.parametrize("n_header_rows", [3, 40, 99])
+def test_a_table_that_says_it_is_all_header_is_cut_like_others(n_header_rows: int):
+    document = document_of((TABLE, rows(40), {"n_header_rows": n_header_rows}))
+    chunks = chunks_of(document)
+    assert_sound(document, chunks, size=60)
+    assert len(chunks) > 2
+
+
 def test_a_remark_under_a_table_does_not_stand_alone():
     document = document_of(title("Limits", 1), text(prose(50)), (TABLE, f"City | Hotel\n{rows(3)}", {"n_header_rows": 1}), text("All net."))
     assert chunks_of(document)[-1].text.endswith("All net.")
