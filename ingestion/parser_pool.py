@@ -16,6 +16,7 @@ from ingestion import redaction
 from ingestion.cage.caged_process import CagedProcess
 from ingestion.cage.frames import Content, Request
 from ingestion.cage.limits import CageLimits
+from ingestion.cage.temporary_folder import remove_abandoned
 from ingestion.parsing.limits import ParsingLimits
 from ingestion.pieces import in_pieces
 
@@ -62,6 +63,7 @@ class ParserPool:
         self._threads = ThreadPoolExecutor(max_workers=settings.n_parsers + 1, thread_name_prefix="parser")
         self._idle: list[CagedProcess] = []
         self._busy: set[CagedProcess] = set()
+        self._tidied_up = False
         self._told_unconfined = False
 
     async def parse(self, path: Path, *, filename: str, progress: Progress | None = None) -> Document:
@@ -112,6 +114,9 @@ class ParserPool:
                     self._idle.append(process)
 
     def _call(self, process: CagedProcess, request: Iterable[Content], report: Progress | None) -> Document:
+        if not self._tidied_up:
+            self._tidied_up = True
+            remove_abandoned()
         ready = process.start()
         if ready.unconfined and not self._told_unconfined:
             self._told_unconfined = True

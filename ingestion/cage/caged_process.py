@@ -5,11 +5,9 @@ import json
 import logging
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -25,6 +23,7 @@ from footnote.core.types import Document
 from ingestion.cage import faults
 from ingestion.cage.frames import HEADER_BYTES, Content, Fault, Progress, Ready, error_of, packed, unpacked, unpacked_header
 from ingestion.cage.limits import CageLimits
+from ingestion.cage.temporary_folder import TemporaryFolder
 from ingestion.pieces import Piece, PieceOrEnd, assembled
 
 _START_TIMEOUT_S = 120.0
@@ -66,7 +65,7 @@ class CagedProcess:
         """How much more memory it keeps than when it was new."""
         self.peak_bytes = 0
         """The most memory that was seen in use at once, by the process and those that it started."""
-        self._folder = Path(tempfile.mkdtemp(prefix="footnote-parser-"))
+        self._folder = TemporaryFolder()
         request_end, self._requests = os.pipe()
         self._answers, answer_end = os.pipe()
         lifeline_end, lifeline = os.pipe()
@@ -78,7 +77,7 @@ class CagedProcess:
                 [sys.executable, "-m", "ingestion.cage.child", *map(str, ends), settings],
                 stdin=subprocess.DEVNULL,
                 pass_fds=ends,
-                env=_environment(self._folder),
+                env=_environment(self._folder.path),
                 start_new_session=True,
             )
         finally:
@@ -228,7 +227,8 @@ class CagedProcess:
         pipes, self._pipes = self._pipes, ()
         for end in pipes:
             os.close(end)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if pipes:
+            self._folder.remove()
 
     def _reap(self) -> None:
         if self._process.returncode is not None:

@@ -21,6 +21,7 @@ from ingestion.cage.caged_process import CagedProcess
 from ingestion.cage.confinement import confine
 from ingestion.cage.frames import Request, error_of, packed, unpacked, unpacked_header
 from ingestion.cage.limits import CageLimits
+from ingestion.cage.temporary_folder import TemporaryFolder, remove_abandoned
 from ingestion.failure import failure_of
 from ingestion.parser_pool import ParserPool
 from ingestion.parsing.limits import ParsingLimits
@@ -144,9 +145,28 @@ async def test_a_process_that_broke_a_limit_is_not_used_again(tmp_path: Path) ->
             await pool.parse(path, filename="a.pdf")
         assert not psutil.pid_exists(before.pid)
         assert pool._idle == []
-        assert not before._folder.exists(), "its temporary files go with it"
+        assert not before._folder.path.exists(), "its temporary files go with it"
     finally:
         await pool.close()
+
+
+def test_folders_of_servers_that_were_killed_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ours = TemporaryFolder()
+    script = "import os; from ingestion.cage.temporary_folder import TemporaryFolder; print(TemporaryFolder().path); os.abort()"
+    killed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert killed.returncode == -signal.SIGABRT
+    (left,) = set(tmp_path.iterdir()) - {ours.path}
+    remove_abandoned()
+    assert left.exists(), "it may have been made a moment ago"
+    for folder in (left, ours.path):
+        os.utime(folder, (0, 0))
+    remove_abandoned()
+    assert list(tmp_path.iterdir()) == [ours.path]
+    ours.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_process_killed_from_outside_is_a_failure_that_may_pass(tmp_path: Path) -> None:
