@@ -5,6 +5,7 @@ that run through the slides of a presentation (the PDF parser does this for page
 fingerprint taken by which nearly equal documents are found.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -25,12 +26,24 @@ from ingestion.media_type import MediaType
 _DROPPED = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]")
 """Controls, invisible characters without a meaning, lone surrogates. Joiners stay: Persian and emoji need them."""
 
+_LONE_LETTER = re.compile(r"(?:^|(?<=\s))Â(?= )")
+"""A letter of Vietnamese and Romanian, which ftfy takes for half of a broken space: it is that only where other characters are broken."""
+
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+"""Shapes of a typeface that some programs write as characters; ``œ`` and ``æ`` are letters, and stay."""
+
 _LINE_BREAK = re.compile(r"\r\n?|[\x0c\x85\u2028\u2029]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _DOT_LEADER = re.compile(r"(?: ?[.·…_]){6,}")
 _BROKEN_WORD = re.compile(r"\b([^\W\d_]{2,40})[-\u2010] ([^\W\d_]{2,40})\b")
+_BROKEN_END = re.compile(r"([^\W\d_]{2,40})[-\u2010\u00ad]$")
+_BROKEN_START = re.compile(r"([^\W\d_]{2,40})[^\s\w]*\s*")
+_LONGEST_WORD = 50
+_PROSE = (ElementKind.TEXT, ElementKind.LIST_ITEM)
 _DIGITS = re.compile(r"\d+")
+_SENTENCE_END = re.compile(r"[.!?。]$")
+_MIN_SENTENCE_WORDS = 5
 
 _MAX_RUNNING_CHARS = 100
 _MIN_RUNNING_PAGES = 3
@@ -55,7 +68,7 @@ def clean(document: Document) -> Document:
     pieces = [_Piece(element, document.text[element.start : element.end]) for element in document.elements]
     notes = list(document.notes)
 
-    mended = [_Piece(piece.element, repair_encoding(piece.text)) for piece in pieces]
+    mended = [_mended(piece) for piece in pieces]
     n_mended = sum(1 for before, after in zip(pieces, mended, strict=True) if before.text != after.text)
     if n_mended:
         notes.append(f"Broken encoding was repaired in {n_mended} passages.")
@@ -65,6 +78,7 @@ def clean(document: Document) -> Document:
         notes.append(f"Lines that come again on most pages were left out: {len(mended) - len(kept)}.")
 
     words = vocabulary(piece.text for piece in kept)
+    kept = _with_words_whole_across_pages(kept, words=words)
     builder = DocumentBuilder(max_text_chars=2 * len(document.text) + 1)
     for piece in kept:
         builder.add_like(_cleaned_caption(piece.element), _cleaned(piece, words=words))
@@ -79,6 +93,26 @@ def clean(document: Document) -> Document:
         notes=tuple(notes),
     )
     return replace(cleaned, fingerprint=fingerprint_of(cleaned.text))
+
+
+def _mended(piece: _Piece) -> _Piece:
+    """Return a piece with its encoding repaired; code says what it says, broken or not."""
+    return piece if piece.element.kind is ElementKind.CODE else _Piece(piece.element, repair_encoding(piece.text))
+
+
+def _with_words_whole_across_pages(pieces: list[_Piece], *, words: frozenset[str]) -> list[_Piece]:
+    """Put the rest of a word that was broken at a page's end before the break, where the document also has the word unbroken."""
+    whole = list(pieces)
+    for place, (before, after) in enumerate(itertools.pairwise(pieces)):
+        if not all(piece.element.kind in _PROSE and piece.element.page is not None for piece in (before, after)):
+            continue
+        end, start = _BROKEN_END.search(whole[place].text, max(0, len(whole[place].text) - _LONGEST_WORD)), _BROKEN_START.match(after.text)
+        if before.element.page == after.element.page or end is None or start is None or not start[1][0].islower():
+            continue
+        if (end[1] + start[1]).lower() in words:
+            whole[place] = _Piece(before.element, whole[place].text[: end.end(1)] + start[0].rstrip())
+            whole[place + 1] = _Piece(after.element, after.text[start.end() :])
+    return whole
 
 
 def _cleaned(piece: _Piece, *, words: frozenset[str]) -> str:
@@ -105,15 +139,20 @@ def _cleaned_caption(element: Element) -> Element:
 
 def repair_encoding(text: str) -> str:
     """Return text whose UTF-8 had been read as another encoding (``Ã©`` for ``é``) as it was meant; other text unchanged."""
-    return text if text.isascii() else ftfy.fix_encoding(text)
+    if text.isascii():
+        return text
+    without_letter = _LONE_LETTER.sub("", text)
+    if without_letter != text and ftfy.fix_encoding(without_letter) == without_letter:
+        return text
+    return ftfy.fix_encoding(text)
 
 
 def normalise(text: str) -> str:
-    """Return text without control characters, with single spaces, no spaces at line ends, and dot leaders as one ellipsis.
+    """Return text without control characters and ligatures, with single spaces, no spaces at line ends, and dot leaders as one ellipsis.
 
     Lines stay lines, as a table's rows are lines.
     """
-    lines = _SPACES.sub(" ", _DROPPED.sub("", _LINE_BREAK.sub("\n", text))).split("\n")
+    lines = _SPACES.sub(" ", _DROPPED.sub("", _LINE_BREAK.sub("\n", text.translate(_LIGATURES)))).split("\n")
     joined = "\n".join(_DOT_LEADER.sub(" …", line).strip() for line in lines)
     return _BLANK_LINES.sub("\n\n", joined).strip()
 
@@ -143,7 +182,10 @@ def _without_running_lines(pieces: list[_Piece], *, document: Document) -> list[
 
 
 def _may_run(piece: _Piece) -> bool:
-    return piece.element.kind is ElementKind.TEXT and piece.element.page is not None and len(piece.text) <= _MAX_RUNNING_CHARS
+    """Whether a piece is short and no sentence: what a deck says again on each slide, such as a condition, is part of what it says."""
+    if piece.element.kind is not ElementKind.TEXT or piece.element.page is None or len(piece.text) > _MAX_RUNNING_CHARS:
+        return False
+    return not (_SENTENCE_END.search(piece.text) and len(piece.text.split()) >= _MIN_SENTENCE_WORDS)
 
 
 def _running_key(piece: _Piece) -> str:

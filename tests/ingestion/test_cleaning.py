@@ -25,9 +25,14 @@ def texts(document: Document) -> list[str]:
     [
         ("Ã©tÃ© in MÃ¼nchen", "été in München"),
         ("the companyâ€™s â€œrulesâ€\x9d", "the company’s “rules”"),
+        ("Â  Ã©tÃ©", "  été"),
         ("été in München", "été in München"),
         ("A “quotation” – naïve", "A “quotation” – naïve"),
         ("日本語のテキスト", "日本語のテキスト"),
+        ("Ελληνικά, кириллица, עברית, العربية, हिन्दी", "Ελληνικά, кириллица, עברית, العربية, हिन्दी"),
+        ("Â is a letter of Vietnamese, ã of Portuguese: SÃO PAULO", "Â is a letter of Vietnamese, ã of Portuguese: SÃO PAULO"),
+        ("5 µm ± 2 % at 20 °C, ½ of ¾, © ™ §", "5 µm ± 2 % at 20 °C, ½ of ¾, © ™ §"),
+        ("&amp; and &eacute; stay as they are", "&amp; and &eacute; stay as they are"),
     ],
 )
 def test_encodings(broken: str, meant: str):
@@ -46,6 +51,8 @@ def test_encodings(broken: str, meant: str):
         ("Wait... what?", "Wait... what?"),
         ("👩‍👩‍👧 and می‌خواهم", "👩‍👩‍👧 and می‌خواهم"),
         ("one\n\n\n\n\ntwo", "one\n\ntwo"),
+        ("ﬁle, ﬂow, oﬃce", "file, flow, office"),
+        ("œuvre, Æsop, ß, ĳ, ﷺ", "œuvre, Æsop, ß, ĳ, ﷺ"),
     ],
 )
 def test_characters_and_whitespace(text: str, expected: str):
@@ -57,6 +64,24 @@ def test_broken_words_are_joined_where_the_document_knows_the_whole_word():
     assert join_broken_words("The pay- ment is due.", words=words) == "The payment is due."
     assert join_broken_words("pre- and post-war pay- ments", words=words) == "pre- and post-war pay- ments"
     assert join_broken_words("Pay- Ment", words=words) == "Pay- Ment"
+
+
+def test_words_broken_over_a_page_are_put_before_the_break():
+    def over(first: str, second: str, *, kind: ElementKind = ElementKind.TEXT, pages: tuple[int, int] = (1, 2)) -> list[str]:
+        pieces = [(ElementKind.TEXT, first, pages[0]), (kind, second, pages[1]), (ElementKind.TEXT, "A payment.", 2)]
+        return texts(clean(document_of(*pieces, media_type=MediaType.PDF, n_pages=2)))[:2]
+
+    assert over("It is due at pay-", "ment, and not later.") == ["It is due at payment,", "and not later."]
+    assert over("All is well-", "known by now.") == ["All is well-", "known by now."], "a word of its own with a hyphen"
+    assert over("The pay-", "Ment") == ["The pay-", "Ment"]
+    assert over("The pay-", "ment | 2", kind=ElementKind.TABLE) == ["The pay-", "ment | 2"]
+    assert over("The pay-", "ment on one page", pages=(1, 1)) == ["The pay-", "ment on one page"]
+
+
+def test_compounds_at_a_line_end_keep_their_hyphen():
+    assert texts(clean(document_of((ElementKind.TEXT, "A well- known and well-known fact.", None)))) == [
+        "A well- known and well-known fact."
+    ]
 
 
 def test_hyphenation_in_a_document_but_not_in_its_tables():
@@ -75,6 +100,23 @@ def test_lines_on_most_slides_are_left_out_and_noted():
     assert cleaned.notes == ("Lines that come again on most pages were left out: 5.",)
 
 
+def test_what_comes_again_on_slides_but_is_no_running_line_stays():
+    def slides(n: int, kind: ElementKind, text: str) -> int:
+        pieces = [(k, t, page) for page in range(1, n + 1) for k, t in ((ElementKind.TEXT, f"Fact {'abcdef'[page]}"), (kind, text))]
+        return sum(text in piece for piece in texts(clean(document_of(*pieces, media_type=MediaType.PPTX, n_pages=n))))
+
+    assert slides(5, ElementKind.TEXT, "ACME Corporation") == 0
+    assert slides(2, ElementKind.TEXT, "ACME Corporation") == 2, "two pages are too few to tell"
+    assert slides(5, ElementKind.TABLE, "City | Hotel\nParis | 140") == 5, "a table that comes again"
+    assert slides(5, ElementKind.TITLE, "Results") == 5, "a heading that comes again"
+    assert slides(5, ElementKind.TEXT, "All prices are given without value-added tax.") == 5, "a sentence that is said again"
+
+
+def test_running_lines_of_a_pdf_are_its_parsers_business():
+    pieces = [(ElementKind.TEXT, "ACME Corporation", page) for page in range(1, 6)]
+    assert len(texts(clean(document_of(*pieces, media_type=MediaType.PDF, n_pages=5)))) == 5
+
+
 def test_lines_that_come_twice_or_without_pages_stay():
     twice = [(ElementKind.TEXT, "Same words", page) for page in (1, 2)]
     assert len(texts(clean(document_of(*twice, media_type=MediaType.PPTX, n_pages=5)))) == 2
@@ -82,7 +124,8 @@ def test_lines_that_come_twice_or_without_pages_stay():
     assert len(texts(clean(document_of(*unpaged)))) == 5
 
 
-def test_code_keeps_its_spaces():
+def test_code_keeps_its_spaces_and_its_broken_encodings():
+    assert texts(clean(document_of((ElementKind.CODE, 'assert fix("MÃ¼nchen") == x', None)))) == ['assert fix("MÃ¼nchen") == x']
     assert texts(clean(document_of((ElementKind.CODE, "if x:\n    y  =  1", None)))) == ["if x:\n    y  =  1"]
 
 
@@ -114,6 +157,7 @@ def test_language_is_noted_where_it_is_clear():
     assert language_of([german]) == "de"
     assert language_of([english]) == "en"
     assert language_of(["12 | 13 | 14"]) is None
+    assert language_of(["Guten Tag"]) is None, "too short to tell"
     assert len({language_of([german, english]) for _ in range(5)}) == 1
 
 
