@@ -1,15 +1,21 @@
 """PostgreSQL goes away and comes back while a server serves and reads documents: it says so, loses nothing and doubles nothing."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.engine import make_url
 
+from footnote.core.catalog import engines, schema
+from footnote.core.catalog.database import Database
+from footnote.core.catalog.moment import now
+from footnote.core.errors import CatalogUnavailable, FootnoteError
 from tests.acceptance.server_process import ServerProcess, footnote
 from tests.acceptance.test_processes import N_DOCUMENTS, attach_all, attachments, n_points, under_way, wait_until, write_documents
-from tests.databases import POSTGRES_URL
-from tests.services.postgres import PostgresServer
+from tests.databases import POSTGRES_URL, PostgresDatabases
+from tests.services.postgres import PostgresServer, execute
 
 pytestmark = [
     pytest.mark.skipif(POSTGRES_URL is None, reason="FOOTNOTE_TEST_POSTGRES_URL is not set: `make test-services` runs this"),
@@ -22,6 +28,14 @@ def postgres() -> Iterator[PostgresServer]:
     """A server for this test alone, which may stop it."""
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture
+def url(postgres_databases: PostgresDatabases, tmp_path: Path) -> Iterator[str]:
+    """An empty database on the server of all tests."""
+    created = postgres_databases.create_empty(tmp_path)
+    yield created
+    postgres_databases.drop(created)
 
 
 def get(url: str) -> httpx.Response:
@@ -63,18 +77,94 @@ def test_documents_that_are_being_read_are_finished_once_when_it_is_back(postgre
         assert "Traceback" not in server.log()
 
 
-def test_a_database_that_is_not_there_is_one_message_at_the_start(postgres: PostgresServer, tmp_path: Path):
-    url = postgres.url()
+async def complaint_about(url: str) -> str:
+    database = Database(url)
+    try:
+        with pytest.raises(FootnoteError) as caught:
+            await database.migrate()
+        with pytest.raises(FootnoteError):
+            await database.revision()
+    finally:
+        await database.close()
+    assert "footnote:" not in str(caught.value), "no password"
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+async def test_what_is_wrong_with_the_address_is_said(url: str):
+    address = make_url(url)
     for wrong, complaint in (
-        (url.replace("://footnote:", "://footnote:wrong"), "Check user and password in catalog.url"),
-        (f"{url}_not_there", "Create the database, or name another in catalog.url"),
-        (url.replace(f":{postgres.port}/", ":9/"), "Check that its database runs"),
-        ("postgresql://footnote@127.0.0.1/footnote", "PostgreSQL's URLs begin with `postgresql+asyncpg://`"),
+        (address.set(password="wrong"), "Check user and password in catalog.url"),
+        (address.set(username="nobody-of-that-name"), "Check user and password in catalog.url"),
+        (address.set(database="not_there"), "Create the database, or name another in catalog.url"),
+        (address.set(port=9), "Check that its database runs"),
     ):
-        failed = footnote(tmp_path / "data", "serve", "--port", "0", FOOTNOTE_CATALOG__URL=wrong)
-        assert failed.returncode == 1
-        assert complaint in failed.stderr
-        assert "Traceback" not in failed.stderr
+        said = await complaint_about(wrong.render_as_string(hide_password=False))
+        assert said.startswith("CatalogUnavailable: ")
+        assert complaint in said
+
+
+async def test_a_user_who_may_do_nothing_or_not_come_in_is_told(url: str):
+    await execute(url, "CREATE ROLE reader LOGIN PASSWORD 'secret'", "CREATE ROLE waiting LOGIN PASSWORD 'secret' CONNECTION LIMIT 0")
+    try:
+        assert "the right to create and change tables" in await complaint_about(as_user(url, "reader"))
+        assert "max_connections" in await complaint_about(as_user(url, "waiting"))
+    finally:
+        await execute(url, "DROP ROLE reader", "DROP ROLE waiting")
+
+
+def as_user(url: str, name: str) -> str:
+    return make_url(url).set(username=name, password="secret").render_as_string(hide_password=False)
+
+
+async def test_a_process_that_stands_still_in_a_write_does_not_stop_the_others(url: str, monkeypatch: pytest.MonkeyPatch):
+    """A process that is stopped in the middle of a write: the server ends its transaction, and what it had written is gone."""
+    monkeypatch.setattr(engines, "IDLE_IN_TRANSACTION_MS", 500)
+    stopped, other = Database(url), Database(url)
+    await stopped.migrate()
+
+    async def stand_still() -> None:
+        async with stopped.write() as session:
+            session.add(schema.Blob(sha256="0" * 64, size_bytes=1, created_at=now()))
+            await session.flush()
+            async with other.write():  # waits until the first one's transaction has been ended
+                pass
+
+    with pytest.raises(CatalogUnavailable):
+        await stand_still()
+    async with other.read() as session:
+        assert await session.get(schema.Blob, "0" * 64) is None
+    await stopped.close()
+    await other.close()
+
+
+async def test_writes_beside_each_other_do_not_wait_and_others_do(url: str):
+    database = Database(url)
+    await database.migrate()
+    ended: list[str] = []
+
+    async def write(name: str, *, beside: bool) -> None:
+        async with database.write(beside=beside):
+            ended.append(name)
+
+    async with database.write(beside=True):
+        async with asyncio.timeout(10):
+            await write("beside", beside=True)
+        waiting = asyncio.create_task(write("alone", beside=False))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await asyncio.shield(waiting)
+        assert ended == ["beside"]
+    await waiting
+    assert ended == ["beside", "alone"]
+    await database.close()
+
+
+def test_an_address_that_is_none_is_one_message_at_the_start(tmp_path: Path):
+    wrong = "postgresql://footnote@127.0.0.1/footnote"
+    failed = footnote(tmp_path / "data", "serve", "--port", "0", FOOTNOTE_CATALOG__URL=wrong)
+    assert failed.returncode == 2, "as for other settings"
+    assert "PostgreSQL's URLs begin with `postgresql+asyncpg://`" in failed.stderr
+    assert "Traceback" not in failed.stderr
 
 
 def test_a_second_server_on_a_data_directory_of_its_own_is_refused(postgres: PostgresServer, tmp_path: Path):

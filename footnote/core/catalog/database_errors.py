@@ -18,6 +18,7 @@ _HINTS = {
     "3F": "Check the search path of the database's user.",
     "25006": "It is read-only: name the primary server in catalog.url, not a standby.",
     "40": "Others wrote the same at this moment: try again.",
+    "42P01": "Start footnote again: it makes its tables.",
     "42501": "Give the user in catalog.url the right to create and change tables.",
     "53300": "Raise max_connections in PostgreSQL; a process of footnote takes up to 20.",
     "53": "Give PostgreSQL more room.",
