@@ -7,6 +7,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from footnote.core.catalog.one_trip_sqlite import connect
 from footnote.core.errors import InvalidSettings
 
 BUSY_TIMEOUT_MS = 30_000
@@ -91,9 +92,14 @@ def _postgres_engine(url: URL, *, for_migration: bool) -> AsyncEngine:
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine.sync_engine, "do_connect", _connect_in_one_trip)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_in_one_trip(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+    options["async_creator_fn"] = connect
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
