@@ -12,11 +12,12 @@ from ingestion.parsing.images import IMAGE_TYPES, image_in_pieces
 from ingestion.parsing.limits import ParsingLimits, Progress, unreported
 from ingestion.parsing.mail import parse_mail
 from ingestion.parsing.markup import parse_html, parse_markdown, parse_text
-from ingestion.parsing.office import parse_docx, parse_pptx
+from ingestion.parsing.office import parse_pptx
 from ingestion.parsing.opendocument import parse_odp, parse_ods, parse_odt
 from ingestion.parsing.outlook import parse_outlook
 from ingestion.parsing.pdf import pdf_in_pieces
 from ingestion.parsing.rtf import parse_rtf
+from ingestion.parsing.word import parse_docx
 from ingestion.parsing.workbooks import parse_xlsx
 from ingestion.pieces import PieceOrEnd, assembled, in_pieces
 from ingestion.recognition import media_type_of

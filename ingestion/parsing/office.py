@@ -1,4 +1,4 @@
-"""DOCX and PPTX, by unstructured; what all of Office's zipped formats have in common."""
+"""PPTX, by unstructured; what the zipped formats of Office that vendors read have in common."""
 
 import re
 import zipfile
@@ -46,20 +46,6 @@ def _beginning_of(archive: zipfile.ZipFile, member: str) -> bytes:
         return b""
     with archive.open(member) as file:
         return file.read(_BEGINNING_BYTES)
-
-
-def parse_docx(path: Path, *, limits: ParsingLimits) -> Document:
-    """Return a Word document; headings are those with a heading style."""
-
-    def partition() -> "list[Piece]":
-        from unstructured.partition.docx import partition_docx  # noqa: PLC0415
-
-        return partition_docx(str(path), languages=NO_LANGUAGE_DETECTION)
-
-    check_archive(path, main_part="word/document.xml", limits=limits)
-    builder = DocumentBuilder(max_text_chars=limits.max_text_chars)
-    add_pieces(builder, partitioned(partition, what="Word document"), heading_level=level_by_depth)
-    return builder.build(media_type=MediaType.DOCX)
 
 
 def parse_pptx(path: Path, *, limits: ParsingLimits) -> Document:

@@ -90,14 +90,14 @@ def test_a_workbook_shows_what_its_cells_show(tmp_path: Path):
 
 def test_a_word_table_has_the_caption_above_it(tmp_path: Path):
     document = WordDocument()
-    for caption in ("Table 1: Limits", "Just a sentence before."):
-        document.add_paragraph(caption, style="Caption")
+    for caption, style in (("Table 1: Limits", None), ("What is paid", "Caption"), ("Just a sentence before.", None)):
+        document.add_paragraph(caption, style=style)
         table = document.add_table(rows=2, cols=2)
         for cell, text in zip([cell for row in table.rows for cell in row.cells], "abcd", strict=True):
             cell.text = text
     document.save(str(tmp_path / "a"))
     tables = [e for e in parse(tmp_path / "a", filename="a", limits=LIMITS).elements if e.kind is ElementKind.TABLE]
-    assert [e.caption for e in tables] == ["Table 1: Limits", None]
+    assert [e.caption for e in tables] == ["Table 1: Limits", "What is paid", None]
 
 
 def test_zip_bomb_is_refused_by_its_directory(tmp_path: Path):
@@ -122,12 +122,17 @@ def test_a_damaged_main_part_is_unreadable(tmp_path: Path, write):
         parse(broken, filename="a", limits=LIMITS)
 
 
-def test_strict_open_xml_is_named(tmp_path: Path):
-    whole = write_docx(tmp_path / "whole")
-    strict = tmp_path / "strict"
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(strict, "w") as target:
+def strict(whole: Path, target: Path) -> Path:
+    """The same file in the strict variant of the format, whose namespaces are others."""
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(target, "w") as archive:
         for name in source.namelist():
             content = source.read(name)
-            target.writestr(name, content.replace(b"http://schemas.openxmlformats.org/", b"http://purl.oclc.org/ooxml/"))
+            archive.writestr(name, content.replace(b"http://schemas.openxmlformats.org/", b"http://purl.oclc.org/ooxml/"))
+    return target
+
+
+def test_strict_open_xml_is_read_as_word_and_named_elsewhere(tmp_path: Path):
+    whole = write_docx(tmp_path / "whole")
+    assert parse(strict(whole, tmp_path / "a"), filename="a", limits=LIMITS) == parse(whole, filename="a", limits=LIMITS)
     with pytest.raises(UnreadableDocument, match="Strict"):
-        parse(strict, filename="a.docx", limits=LIMITS)
+        parse(strict(write_pptx(tmp_path / "slides"), tmp_path / "b"), filename="a.pptx", limits=LIMITS)
