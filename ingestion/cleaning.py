@@ -63,7 +63,7 @@ def clean(document: Document) -> Document:
     """Return the document repaired, with notes about what was done.
 
     Raises:
-        UnreadableDocument: nothing legible is left.
+        UnreadableDocument: there is no letter and no digit in it.
     """
     pieces = [_Piece(element, document.text[element.start : element.end]) for element in document.elements]
     notes = list(document.notes)
@@ -82,8 +82,8 @@ def clean(document: Document) -> Document:
     builder = DocumentBuilder(max_text_chars=2 * len(document.text) + 1)
     for piece in kept:
         builder.add_like(_cleaned_caption(piece.element), _cleaned(piece, words=words))
-    if builder.is_empty:
-        raise UnreadableDocument("There is no legible text in the file.", hint="It holds only control characters or pictures.")
+    if not any(character.isalnum() for piece in kept for character in piece.text):
+        raise UnreadableDocument("There is no legible text in the file.", hint="It holds only signs or pictures.", code="no_text")
     title = normalise(repair_encoding(document.title)) if document.title else None
     cleaned = builder.build(
         media_type=document.media_type,

@@ -146,9 +146,16 @@ def test_repairs_are_noted():
     assert clean(document_of((ElementKind.TEXT, "München", None))).notes == ()
 
 
-def test_nothing_legible():
-    with pytest.raises(UnreadableDocument, match="legible"):
-        clean(document_of((ElementKind.TEXT, "\x01\x02\x03", None)))
+@pytest.mark.parametrize("text", ["\x01\x02\x03", "• – …", "\ue001 \uf0b7"])
+def test_nothing_legible(text: str):
+    with pytest.raises(UnreadableDocument, match="legible") as caught:
+        clean(document_of((ElementKind.TEXT, text, None)))
+    assert caught.value.code == "no_text"
+
+
+def test_a_digit_or_a_letter_of_any_script_is_legible():
+    assert clean(document_of((ElementKind.TEXT, "7", None))).text == "7"
+    assert clean(document_of((ElementKind.TEXT, "漢", None))).text == "漢"
 
 
 def test_language_is_noted_where_it_is_clear():
@@ -172,7 +179,7 @@ def test_offsets_hold_whatever_the_text(pieces: list[str]):
     try:
         cleaned = clean(document)
     except UnreadableDocument:
-        assert not any(normalise(repair_encoding(piece)) for piece in pieces)
+        assert not any(character.isalnum() for piece in pieces for character in normalise(repair_encoding(piece)))
         return
     position = 0
     for element in cleaned.elements:
