@@ -80,7 +80,7 @@ def part_finding(part: PartState) -> Finding:
     facts = ", ".join(f"{name} {value}" for name, value in part.facts.items() if value is not None)
     return Finding(
         check=part.name,
-        status="ok" if part.ready else "fail",
+        status="fail" if not part.ready else "warn" if part.facts.get("collections_elsewhere") else "ok",
         detail=f"{part.detail} ({facts})" if facts else part.detail,
         advice=None if part.ready else PART_ADVICE.get(part.name),
     )

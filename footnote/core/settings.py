@@ -95,6 +95,30 @@ class IndexSettings(Section):
     grpc: bool = Field(default=True, description="Speak gRPC, which is quicker; otherwise HTTP, for proxies that know nothing else.")
     grpc_port: int = Field(default=6334, description="Its gRPC port.")
     api_key: SecretStr | None = Field(default=None, description="Its key.")
+    tls_ca_file: Path | None = Field(
+        default=None, description="Certificates (PEM) that its own is checked by where `url` begins with `https`; by default the system's."
+    )
+    shards: int | None = Field(
+        default=None, gt=0, description="Server only, when an index is made: shards; by default as many as the cluster has nodes."
+    )
+    replication: PositiveInt = Field(default=1, description="Server only, when an index is made: copies of each shard, on as many nodes.")
+    write_consistency: PositiveInt = Field(
+        default=1, description="Server only, when an index is made: copies that must have a write before it counts as done."
+    )
+    quantisation: Literal["none", "int8", "binary"] = Field(
+        default="none",
+        description="Server only, when an index is made: keep vectors in memory in a quarter (`int8`) or a 32nd (`binary`, for models of "
+        "1,000 dimensions and more) of the room. Candidates are put into order by the whole vectors.",
+    )
+    oversampling: float = Field(
+        default=2.0, ge=1, description="Server only, with quantisation: so many times the candidates wanted are looked at again."
+    )
+    vectors_on_disk: bool = Field(
+        default=False, description="Server only, when an index is made: leave the whole vectors on the disk and map them into memory."
+    )
+    payload_on_disk: bool = Field(
+        default=True, description="Server only, when an index is made: leave attributes and ids on the disk, with their indexes in memory."
+    )
     timeout_s: PositiveFloat = Field(default=10.0, description="How long one call may take.")
     hnsw_ef: PositiveInt = Field(default=256, description="Breadth of the graph search: more finds more and takes longer.")
     optimize_after_points: PositiveInt = Field(

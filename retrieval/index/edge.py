@@ -237,8 +237,13 @@ class EdgeIndex:
     # ------------------------------------------------------------------------------------------------------- in the engine's thread
 
     async def _call(self, doing: str, function: Callable[Params, Result], *args: Params.args, **kwargs: Params.kwargs) -> Result:
-        with engine_errors(doing):
-            return await offload_to(self._engine, function, *args, **kwargs)
+        try:
+            with engine_errors(doing):
+                return await offload_to(self._engine, function, *args, **kwargs)
+        except RuntimeError as error:
+            if not self._closed:
+                raise
+            raise IndexUnavailable(f"{doing} failed: the index is closed.") from error  # its thread takes no more work
 
     async def _write(self, operation: UpdateOperation) -> None:
         async with self._writing:

@@ -7,6 +7,7 @@ own in-memory mode.
 from collections.abc import Sequence
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from qdrant_client import AsyncQdrantClient, models
 
@@ -22,8 +23,6 @@ from retrieval.index.schema import (
     COLLECTION,
     DENSE,
     HIT_FIELDS,
-    HNSW_EF_CONSTRUCT,
-    HNSW_M,
     INDEXED,
     REBUILD_HINT,
     RRF_K,
@@ -36,7 +35,10 @@ from retrieval.index.schema import (
 )
 from retrieval.index.server_errors import server_errors
 from retrieval.index.server_filter import server_filter
+from retrieval.index.server_layout import ServerLayout
 from retrieval.index.similarity import cosine
+
+log = structlog.get_logger(__name__)
 
 BATCH_POINTS = 256
 """Points of one request: about a megabyte."""
@@ -49,20 +51,33 @@ class QdrantIndex:
         client: over gRPC to a server, or the client's in-memory mode; closed with the index.
         recipe: the embedder whose vectors it holds.
         hnsw_ef: breadth of the graph search.
+        layout: how the server is to keep it, where it is made now.
     """
 
-    def __init__(self, client: AsyncQdrantClient, *, recipe: EmbeddingRecipe, hnsw_ef: int = 256) -> None:
+    def __init__(
+        self, client: AsyncQdrantClient, *, recipe: EmbeddingRecipe, hnsw_ef: int = 256, layout: ServerLayout | None = None
+    ) -> None:
         self._client = client
         self._recipe = recipe
         self._name = physical_collection(recipe)
         self._hnsw_ef = hnsw_ef
+        self._layout = layout or ServerLayout()
+        self._differences: list[str] = []
         self._bm25 = Bm25Encoder()
 
     async def open(self) -> None:
         with server_errors("Opening the index"):
             if not await self._client.collection_exists(self._name):
                 await self._create()
-            self._check((await self._client.get_collection(self._name)).config.params)
+            found = await self._client.get_collection(self._name)
+            self._check(found.config.params)
+            # Also where it was there: whoever made it may have died before, and later versions have more of them. Twice does no harm.
+            for field in INDEXED:
+                if field not in found.payload_schema:
+                    await self._index_field(field)
+        self._differences = self._layout.differences(found.config)
+        if self._differences:
+            log.warning("the Qdrant collection was made with other settings", collection=self._name, differences=self._differences)
 
     async def upsert(self, points: Sequence[Point]) -> None:
         check_points(points, dimension=self._recipe.dimension)
@@ -121,7 +136,7 @@ class QdrantIndex:
         return PartHealth(
             name="index",
             ready=True,
-            detail=f"Qdrant server, collection {self._name}, with {n_points} points.",
+            detail=" ".join([f"Qdrant server, collection {self._name}, with {n_points} points.", *self._made_otherwise()]),
             facts={"kind": "qdrant", "points": n_points, "collection": self._name},
         )
 
@@ -130,18 +145,24 @@ class QdrantIndex:
             await self._client.close()
 
     async def _create(self) -> None:
-        await self._client.create_collection(
+        try:
+            await self._client.create_collection(self._name, **self._layout.creation(dimension=self._recipe.dimension))
+        except Exception:
+            if not await self._client.collection_exists(self._name):
+                raise
+            # Another process was faster; over gRPC and over HTTP the refusal looks different, so the server is asked.
+
+    async def _index_field(self, field: str) -> None:
+        await self._client.create_payload_index(
             self._name,
-            vectors_config={DENSE: models.VectorParams(size=self._recipe.dimension, distance=models.Distance.COSINE)},
-            sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-            hnsw_config=models.HnswConfigDiff(m=HNSW_M, ef_construct=HNSW_EF_CONSTRUCT),
+            field_name=field,
+            field_schema=models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=field == COLLECTION),
         )
-        for field in INDEXED:
-            await self._client.create_payload_index(
-                self._name,
-                field_name=field,
-                field_schema=models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=field == COLLECTION),
-            )
+
+    def _made_otherwise(self) -> list[str]:
+        if not self._differences:
+            return []
+        return [f"It was made with other settings: {'; '.join(self._differences)} (docs/reindexing.md says how to change that)."]
 
     def _check(self, found: models.CollectionParams) -> None:
         """Refuse a collection of this name that somebody made otherwise."""
@@ -164,7 +185,7 @@ class QdrantIndex:
 
     async def _search(self, query: IndexQuery, condition: models.Filter) -> HybridHits:
         """Ask once; the hits' vectors come with them, and their cosines are computed here: a second request would cost more."""
-        walking = models.SearchParams(hnsw_ef=self._hnsw_ef, exact=query.exact)
+        walking = self._layout.search(hnsw_ef=self._hnsw_ef, exact=query.exact)
         dense = None if query.dense is None else query.dense.tolist()
         terms = None if query.text is None else self._bm25.query(query.text)
         sparse = None

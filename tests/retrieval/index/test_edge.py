@@ -150,6 +150,15 @@ async def test_a_closed_index_says_so(tmp_path):
     await index.close()
 
 
+async def test_a_call_after_closing_says_so(tmp_path):
+    index = await opened(tmp_path)
+    await index.close()
+    for call in (index.search(query(axis(0)), EVERYBODY), index.upsert([point("a")]), index.delete_versions(["ver_1"]), index.optimize()):
+        with pytest.raises(IndexUnavailable):
+            await call
+    assert not (await index.health()).ready
+
+
 async def test_a_full_disk_refuses_writes_and_goes_on_answering(tmp_path):
     index = await opened(tmp_path)
     await index.upsert([point("a")])
