@@ -66,7 +66,7 @@ async def list_files_in_file_batch(
 ) -> VectorStoreFileList:
     """Return the files of a batch that the caller may read, all or those in one state."""
     page = await services.catalog.batches.list(vector_store_id, batch_id, caller=caller, paging=paging, state=state)
-    data = [vector_store_file(record) for record in page.items]
+    data = [vector_store_file(record, caller=caller) for record in page.items]
     return VectorStoreFileList(
         data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=page.has_more
     )

@@ -46,7 +46,7 @@ async def create_vector_store_file(
     attached = await services.catalog.attachments.attach_all(vector_store_id, [new_attachment(body)], caller=caller)
     services.wake_ingestion()
     await forget_versions(attached.retired, catalog=services.catalog, index=services.index)
-    return _shown(await services.catalog.attachments.by_id(attached.attachment_ids[0]), response)
+    return _shown(await services.catalog.attachments.by_id(attached.attachment_ids[0]), response, caller)
 
 
 @router.get("", summary="List the files of a vector store")
@@ -60,7 +60,7 @@ async def list_vector_store_files(
     """Return the files that the caller may read, all or those in one state."""
     collection = await services.catalog.collections.get(vector_store_id, caller=caller)
     page = await services.catalog.attachments.list(collection.id, caller=caller, paging=paging, state=state)
-    data = [vector_store_file(record) for record in page.items]
+    data = [vector_store_file(record, caller=caller) for record in page.items]
     return VectorStoreFileList(
         data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=page.has_more
     )
@@ -71,7 +71,7 @@ async def retrieve_vector_store_file(
     vector_store_id: str, file_id: str, caller: CallerDependency, services: ServicesDependency, response: Response
 ) -> VectorStoreFile:
     """Return how far reading a file has come. While it goes on, the header `openai-poll-after-ms` says when to ask again."""
-    return _shown(await _attachment(services, vector_store_id, file_id, caller), response)
+    return _shown(await _attachment(services, vector_store_id, file_id, caller), response, caller)
 
 
 @router.post("/{file_id}", summary="Change a file's attributes")
@@ -89,7 +89,7 @@ async def update_vector_store_file(
     record = await services.catalog.attachments.set_attributes(known.collection_id, file_id, body.attributes or {}, caller=caller)
     services.wake_ingestion()  # a file that shared its chunks with this one now gets its own
     await follow_attributes(record, catalog=services.catalog, index=services.index)
-    return _shown(record, response)
+    return _shown(record, response, caller)
 
 
 @router.post("/{file_id}/cancel", summary="Cancel the reading of a file")
@@ -99,7 +99,7 @@ async def cancel_vector_store_file(
     """End the reading of a file. One that could be searched before stays so, as it was."""
     record = await services.catalog.attachments.cancel(vector_store_id, file_id, caller=caller)
     services.wake_ingestion()  # a file that shared its chunks with this one is read for itself
-    return _shown(record, response)
+    return _shown(record, response, caller)
 
 
 @router.post("/{file_id}/retry", summary="Try a file again")
@@ -109,7 +109,7 @@ async def retry_vector_store_file(
     """Read a file again that failed or was cancelled."""
     record = await services.catalog.attachments.retry(vector_store_id, file_id, caller=caller)
     services.wake_ingestion()
-    return _shown(record, response)
+    return _shown(record, response, caller)
 
 
 @router.post("/{file_id}/process", summary="Read a file again")
@@ -119,7 +119,7 @@ async def process_vector_store_file(
     """Read a file again as the settings say now. Searches find what they found until that is done."""
     record = await services.catalog.attachments.process(vector_store_id, file_id, caller=caller)
     services.wake_ingestion()
-    return _shown(record, response)
+    return _shown(record, response, caller)
 
 
 @router.delete("/{file_id}", summary="Detach a file")
@@ -164,8 +164,8 @@ async def _attachment(services: Services, collection_id: str, file_id: str, call
     return await services.catalog.attachments.get(collection.id, file_id, caller=caller)
 
 
-def _shown(record: AttachmentRecord, response: Response) -> VectorStoreFile:
-    shown = vector_store_file(record)
+def _shown(record: AttachmentRecord, response: Response, caller: Caller) -> VectorStoreFile:
+    shown = vector_store_file(record, caller=caller)
     if shown.status == "in_progress":
         response.headers["openai-poll-after-ms"] = str(POLL_AFTER_MS)
     return shown

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from footnote.core.catalog import schema
 from footnote.core.catalog.files import file_record
 from footnote.core.catalog.jobs import job_record
-from footnote.core.catalog.near_duplicates import notes_of_versions
+from footnote.core.catalog.near_duplicates import DocumentNotes, notes_of_versions
 from footnote.core.catalog.paging import Page, Paging
 from footnote.core.catalog.records import AttachmentRecord, FileCounts, Usage
 from footnote.core.catalog.states import ApiState, api_state, job_states
@@ -98,7 +98,7 @@ async def _records(
     rows = (await session.execute(query)).all()
     replaced = await _replaced(session, [row.Attachment.id for row in rows])
     notes = await notes_of_versions(session, [row.live_version_id for row in rows])
-    return tuple([_record(row, replaced.get(row.Attachment.id, ()), notes.get(row.live_version_id, ())) for row in rows])
+    return tuple([_record(row, replaced.get(row.Attachment.id, ()), notes.get(row.live_version_id, DocumentNotes())) for row in rows])
 
 
 async def _replaced(session: AsyncSession, attachment_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -113,7 +113,7 @@ async def _replaced(session: AsyncSession, attachment_ids: Sequence[str]) -> dic
     return found
 
 
-def _record(row: Row[*_Columns], replaces: tuple[str, ...], notes: tuple[str, ...]) -> AttachmentRecord:
+def _record(row: Row[*_Columns], replaces: tuple[str, ...], noted: DocumentNotes) -> AttachmentRecord:
     stored: schema.Attachment = row.Attachment
     return AttachmentRecord(
         id=stored.id,
@@ -130,5 +130,6 @@ def _record(row: Row[*_Columns], replaces: tuple[str, ...], notes: tuple[str, ..
         replaced_by=row.replaced_by,
         source=stored.source,
         took_over=tuple(stored.took_over),
-        notes=notes,
+        notes=noted.notes,
+        nearly_the_same_as=noted.nearly_the_same_as,
     )

@@ -1,6 +1,7 @@
 """Which documents of an owner are nearly the same: noted when a document is stored, shown where its file is, never acted upon."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,8 +47,16 @@ async def note_near_duplicate(session: AsyncSession, document: schema.Document) 
     await session.execute(insert(alike), [{"document_id": document.id, "band": band} for band in sorted(set(bands))])
 
 
-async def notes_of_versions(session: AsyncSession, version_ids: Iterable[str | None]) -> dict[str, tuple[str, ...]]:
-    """Return what people should know of the documents that versions are made of, by version; versions without notes are left out."""
+@dataclass(frozen=True, slots=True)
+class DocumentNotes:
+    """What people should know of a document: ``notes`` whoever may read it, the name of its likeness its owner alone."""
+
+    notes: tuple[str, ...] = ()
+    nearly_the_same_as: str | None = None
+
+
+async def notes_of_versions(session: AsyncSession, version_ids: Iterable[str | None]) -> dict[str, DocumentNotes]:
+    """Return what people should know of the documents that versions are made of, by version."""
     wanted = sorted({version_id for version_id in version_ids if version_id is not None})
     if not wanted:
         return {}
@@ -59,12 +68,7 @@ async def notes_of_versions(session: AsyncSession, version_ids: Iterable[str | N
     )
     rows = (await session.execute(query)).all()
     names = await _names(session, {row.near_duplicate_of_id for row in rows if row.near_duplicate_of_id is not None})
-    notes = {row.id: (*row.notes, *_likeness_note(names.get(row.near_duplicate_of_id))) for row in rows}
-    return {version_id: of_version for version_id, of_version in notes.items() if of_version}
-
-
-def _likeness_note(filename: str | None) -> tuple[str, ...]:
-    return () if filename is None else (f"Nearly the same as {filename}.",)
+    return {row.id: DocumentNotes(tuple(row.notes), names.get(row.near_duplicate_of_id)) for row in rows}
 
 
 async def _names(session: AsyncSession, document_ids: Collection[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from footnote.core.types import Attributes, ChunkingRecipe, JobState, VersionState
+from footnote.core.types import Attributes, Caller, ChunkingRecipe, JobState, VersionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,8 @@ class AttachmentRecord:
         replaced_by: the file that takes its place then, or None.
         source: where its bytes came from, in its owner's words, or None.
         took_over: former attachments under whose ids points of its versions stand in the index.
-        notes: what people should know of the document that search sees: what was left out or repaired, and which other is nearly the same.
+        notes: what people should know of the document that search sees: what was left out or repaired.
+        nearly_the_same_as: the name of another file of the owner's, or None; a reader of this one need not know that it exists.
     """
 
     id: str
@@ -171,6 +172,13 @@ class AttachmentRecord:
     source: str | None = None
     took_over: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    nearly_the_same_as: str | None = None
+
+    def notes_for(self, caller: Caller) -> tuple[str, ...]:
+        """Return the notes that somebody may read who may read the attachment."""
+        if self.nearly_the_same_as is None or caller.owner != self.owner:
+            return self.notes
+        return (*self.notes, f"Nearly the same as {self.nearly_the_same_as}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from footnote.core.catalog.attaching import NewAttachment
 from footnote.core.catalog.records import AttachmentRecord, JobRecord
 from footnote.core.catalog.states import ApiState, api_state
 from footnote.core.errors import FILE_FAULTS
+from footnote.core.types import Caller
 from serving.api.schemas.api_object import ApiObject, ApiRequest, AttributePairs, omitted, unix_seconds
 from serving.api.schemas.chunking import ChunkingStrategy, ChunkingStrategyShown, recipe_of, strategy_shown
 from serving.api.schemas.vector_stores import FileId
@@ -137,8 +138,8 @@ def new_attachment(wanted: AttachFile) -> NewAttachment:
     )
 
 
-def vector_store_file(record: AttachmentRecord) -> VectorStoreFile:
-    """Return an attachment as the API shows it."""
+def vector_store_file(record: AttachmentRecord, *, caller: Caller) -> VectorStoreFile:
+    """Return an attachment as the API shows it to one of its readers."""
     return VectorStoreFile(
         id=record.file.id,
         created_at=unix_seconds(record.created_at),
@@ -149,7 +150,7 @@ def vector_store_file(record: AttachmentRecord) -> VectorStoreFile:
         attributes=dict(record.attributes),
         chunking_strategy=strategy_shown(record.chunking),
         filename=record.file.filename,
-        footnote=_progress(record),
+        footnote=_progress(record, caller),
     )
 
 
@@ -160,7 +161,7 @@ def _last_error(job: JobRecord) -> LastError | None:
     return LastError(code=code, message=job.error_message or "Reading the file failed, and no reason was noted.")
 
 
-def _progress(record: AttachmentRecord) -> Progress:
+def _progress(record: AttachmentRecord, caller: Caller) -> Progress:
     job = record.job
     return Progress(
         job_id=job.id,
@@ -173,7 +174,7 @@ def _progress(record: AttachmentRecord) -> Progress:
         replaced_by=record.replaced_by,
         source=record.source,
         error_code=job.error_code if api_state(job.state) == "failed" else None,
-        notes=list(record.notes) or None,
+        notes=list(record.notes_for(caller)) or None,
         created_at=unix_seconds(job.created_at),
         started_at=None if job.started_at is None else unix_seconds(job.started_at),
         finished_at=None if job.finished_at is None else unix_seconds(job.finished_at),

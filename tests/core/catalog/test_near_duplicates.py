@@ -44,11 +44,11 @@ async def near_duplicate_of(catalog: Catalog, document_id: str) -> str | None:
         return (await session.get_one(schema.Document, document_id)).near_duplicate_of_id
 
 
-async def notes(catalog: Catalog, file_id: str) -> tuple[str, ...]:
+async def notes(catalog: Catalog, file_id: str, caller: Caller = ANN) -> tuple[str, ...]:
     async with catalog.database.read() as session:
         attachment_id = await session.scalar(select(schema.Attachment.id).where(schema.Attachment.file_id == file_id))
     assert attachment_id is not None
-    return (await catalog.attachments.by_id(attachment_id)).notes
+    return (await catalog.attachments.by_id(attachment_id)).notes_for(caller)
 
 
 async def test_a_document_nearly_the_same_is_noted_and_told_by_its_files_name(catalog: Catalog):
@@ -58,6 +58,13 @@ async def test_a_document_nearly_the_same_is_noted_and_told_by_its_files_name(ca
     assert await near_duplicate_of(catalog, first) is None
     assert await near_duplicate_of(catalog, other) == first
     assert await notes(catalog, other_file) == ("One page has no text.", "Nearly the same as contract.txt.")
+
+
+async def test_a_reader_who_is_not_the_owner_is_not_told_of_the_other_file(catalog: Catalog):
+    text = text_of()
+    await stored(catalog, text, "layoffs.txt")
+    other_file, _ = await stored(catalog, edited(text), "contract.txt")
+    assert await notes(catalog, other_file, BOB) == ("One page has no text.",)
 
 
 async def test_of_several_the_most_alike_is_named(catalog: Catalog):
