@@ -112,7 +112,7 @@ class Pipeline:
         """
         try:
             await self._run(job, lease)
-        except FootnoteError:
+        except Exception:
             await self._note_at_once(lease)
             raise
         finally:
