@@ -100,7 +100,8 @@ async def open_stores(
     """
     catalog = Catalog(settings.catalog.url or sqlite_url(directory.catalog))
     stack.push_async_callback(catalog.close)
-    await catalog.open(default_principals=settings.default_principals)
+    # Who may read the default collection is the server's to say: a worker may have been given other settings.
+    await catalog.open(default_principals=settings.default_principals if owner else None)
     if owner and settings.catalog.url is not None:
         for store in embedded_stores(settings, directory):
             await stack.enter_async_context(the_folder_of(catalog, store))

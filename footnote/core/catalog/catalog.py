@@ -41,8 +41,8 @@ class Catalog:
         self.erasures = Erasures(self.database)
         self.expiring = Expiring(self.database)
 
-    async def open(self, *, default_principals: tuple[str, ...]) -> None:
-        """Migrate the schema and make sure that the collection ``default`` exists.
+    async def open(self, *, default_principals: tuple[str, ...] | None) -> None:
+        """Migrate the schema and make sure that the collection ``default`` exists; who reads it is as ``ensure_default`` says.
 
         Raises:
             CatalogUnavailable, StorageUnavailable: the database cannot be used.

@@ -31,13 +31,18 @@ class Collections:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def ensure_default(self, *, principals: Iterable[str]) -> None:
-        """Create the collection ``default`` where it does not exist; its readers follow the settings."""
+    async def ensure_default(self, *, principals: Iterable[str] | None) -> None:
+        """Create the collection ``default`` where it does not exist.
+
+        Args:
+            principals: its readers from now on; None leaves them as they are, and a new one without any.
+        """
         async with self._database.write() as session:
             if await session.get(schema.Collection, DEFAULT_COLLECTION) is None:
                 session.add(_row(DEFAULT_COLLECTION, owner=SYSTEM_OWNER, name=DEFAULT_COLLECTION_NAME))
                 await session.flush()
-            await _set_principals(session, DEFAULT_COLLECTION, principals)
+            if principals is not None:
+                await _set_principals(session, DEFAULT_COLLECTION, principals)
 
     async def create(
         self,

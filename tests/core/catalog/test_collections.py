@@ -168,3 +168,11 @@ async def test_everyone_is_a_principal_like_others(catalog: Catalog):
     assert (await catalog.collections.get(public, caller=BEN)).id == public
     with pytest.raises(NotFound):
         await catalog.collections.get(public, caller=NOBODY)
+
+
+async def test_who_reads_the_default_collection_is_left_to_the_server(catalog: Catalog):
+    await catalog.open(default_principals=("team",))
+    await catalog.open(default_principals=None)
+    assert (await catalog.collections.get("default", caller=caller("ann", "team"))).principals == {"team"}
+    with pytest.raises(NotFound):
+        await catalog.collections.get("default", caller=caller("ben"))
