@@ -17,6 +17,9 @@ Result = TypeVar("Result")
 ATTEMPTS = 5
 """Bytes that are removed again and again between two moments are no coincidence any more."""
 
+BYTES_GONE = "bytes_gone"
+"""They were removed after they were stored and before their record was written."""
+
 
 class SharedBytes:
     """Keeps and removes bytes together with their records."""
@@ -42,10 +45,9 @@ class SharedBytes:
                 await received.keep()
                 try:
                     return await self._recorded(received.blob, record)
-                except _BytesGone:
-                    if attempt == ATTEMPTS:
-                        raise
-                except BaseException:
+                except BaseException as error:
+                    if attempt < ATTEMPTS and isinstance(error, StorageUnavailable) and error.code == BYTES_GONE:
+                        continue
                     await self.release([received.blob.sha256])
                     raise
             raise AssertionError("the last attempt returns or raises")
@@ -68,8 +70,4 @@ class SharedBytes:
 
     async def _require(self, blob: StoredBlob) -> None:
         if not await self._blobs.exists(blob.sha256):
-            raise _BytesGone("The same bytes were erased at this moment.", hint="Upload the file again.")
-
-
-class _BytesGone(StorageUnavailable):
-    """Bytes were removed after they were stored and before their record was written."""
+            raise StorageUnavailable("The same bytes were erased at this moment.", hint="Upload the file again.", code=BYTES_GONE)

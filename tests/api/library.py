@@ -155,7 +155,7 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
         folder.mkdir(parents=True, exist_ok=True)
         embedder = await create_embedder(settings.embedder)
         stack.push_async_callback(embedder.close)
-        catalog = Catalog(sqlite_url(folder / "catalog.sqlite"))
+        catalog = Catalog(settings.catalog.url or sqlite_url(folder / "catalog.sqlite"))
         stack.push_async_callback(catalog.close)
         await catalog.open(default_principals=settings.default_principals)
         blobs = FolderBlobStore(folder / "blobs")
