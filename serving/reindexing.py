@@ -53,7 +53,7 @@ class Reindexing:
             NotFound, AccessDenied, Conflict: as in ``Reindexes.start``; also where the model is not among those that may be named.
             ModelUnavailable, InvalidSettings: the model cannot be opened.
         """
-        await self._catalog.collections.get(collection_id, caller=caller)
+        await self._catalog.collections.owned(collection_id, caller=caller)
         recipe = await self._spaces.recipe_of(self._embedder_settings(embedder))
         record = await self._catalog.reindexes.start(collection_id, caller=caller, recipe=recipe, chunking=chunking)
         self._wake()
@@ -66,6 +66,7 @@ class Reindexing:
             NotFound, AccessDenied, Conflict: as in ``Reindexes.flip``; points that were lost are built again first.
             IndexUnavailable: the index cannot be asked.
         """
+        await self._catalog.collections.owned(collection_id, caller=caller)
         record = await self._catalog.reindexes.get(collection_id, caller=caller)
         await self._require_points(record)
         keep_for = timedelta(days=self._settings.ingestion.keep_reindexed_days)

@@ -202,10 +202,14 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request: the owner of what it creates, and its principals."""
+    """Who sends a request: the owner of what it creates, and its principals.
+
+    ``is_operator`` is who runs the server, and decides about what belongs to nobody in particular. No key makes one an operator.
+    """
 
     owner: str
     principals: frozenset[str]
+    is_operator: bool = False
 
 
 @dataclass(frozen=True, slots=True)

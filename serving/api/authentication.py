@@ -21,9 +21,9 @@ LOCAL_OWNER = "local"
 _HINT = "Send one as `Authorization: Bearer KEY`."
 
 
-def caller(owner: str, principals: Iterable[str] = ()) -> Caller:
+def caller(owner: str, principals: Iterable[str] = (), *, is_operator: bool = False) -> Caller:
     """Return a caller with what every caller is: everyone, and its own owner."""
-    return Caller(owner=owner, principals=frozenset({EVERYONE, owner_principal(owner), *principals}))
+    return Caller(owner=owner, principals=frozenset({EVERYONE, owner_principal(owner), *principals}), is_operator=is_operator)
 
 
 class Authentication:
@@ -42,7 +42,7 @@ class Authentication:
             NotAuthenticated: keys are needed, and this is none.
         """
         if not self._keys:
-            return caller(LOCAL_OWNER)
+            return caller(LOCAL_OWNER, is_operator=True)
         if secret is None:
             raise NotAuthenticated("No API key was sent.", hint=_HINT)
         found: Caller | None = None
@@ -50,7 +50,7 @@ class Authentication:
             if _equal(secret, key.key.get_secret_value()):
                 found = caller(key.owner, key.principals)
         if found is None and _equal(secret, await offload(self._local_token)):
-            found = caller(LOCAL_OWNER)
+            found = caller(LOCAL_OWNER, is_operator=True)
         if found is None:
             raise NotAuthenticated("The API key is not known.", hint=_HINT)
         return found

@@ -151,3 +151,32 @@ def test_with_keys_any_name_is_let_in(keyed: Served) -> None:
             "/v1/models", headers={"host": "kb.example", "origin": "https://app.example", "authorization": f"Bearer {ANNA}"}
         )
     assert answer.status_code == 200
+
+
+def test_no_key_changes_the_default_collection_for_everybody_else(library: Library, keyed: Served) -> None:
+    """Everybody attaches to it; re-indexing it is for who runs the server, who sends the token of this machine."""
+    path = "/v1/vector_stores/default/reindex"
+    changes = [
+        ("", {}),
+        ("/flip", {"accept_missing": True}),
+        ("/flip_back", None),
+        ("/cancel", None),
+        ("/drop", None),
+    ]
+    with keyed.client(key=ANNA) as anna, keyed.http(headers={"authorization": f"Bearer {BERT}"}) as bert:
+        file = anna.vector_stores.files.upload_and_poll(vector_store_id="default", file=("wine.md", TEXT.encode()))
+        assert file.status == "completed"
+        for change, body in changes:
+            answer = bert.post(path + change, json=body)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "access_denied"), change
+        for act in ("process", "retry", "cancel"):
+            assert bert.post(f"/v1/vector_stores/default/files/{file.id}/{act}").status_code == 403
+        assert bert.delete(f"/v1/vector_stores/default/files/{file.id}").status_code == 403
+        directory = DataDirectory(library.services.settings.data_dir)
+        with directory.owned():
+            token = directory.announce(url=keyed.url, version="1").token.get_secret_value()
+            with keyed.http(headers={"authorization": f"Bearer {token}"}) as operator:
+                assert operator.post(path, json={}).status_code == 200
+                assert bert.post(f"{path}/cancel").status_code == 403
+                assert operator.post(f"{path}/cancel").json()["status"] == "cancelled"
+        anna.files.delete(file.id)

@@ -15,7 +15,7 @@ from footnote.core.catalog.attaching import (
     standing_of,
 )
 from footnote.core.catalog.attachment_pages import attachment_records, page_of_attachments, usages
-from footnote.core.catalog.collections import require_owned, require_readable, require_unexpired
+from footnote.core.catalog.collections import require_open, require_readable, require_unexpired
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.detaching import detach, free_twins, queue
 from footnote.core.catalog.jobs import end_as_cancelled, new_ingest_job
@@ -74,7 +74,7 @@ class Attachments:
             InvalidInput: a file is to replace itself.
         """
         async with self._database.write() as session:
-            collection = require_unexpired(await require_owned(session, collection_id, caller))
+            collection = require_unexpired(await require_open(session, collection_id, caller))
             return await attach_files(session, collection, wanted, caller=caller)
 
     async def get(self, collection_id: str, file_id: str, *, caller: Caller) -> AttachmentRecord:

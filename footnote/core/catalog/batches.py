@@ -9,7 +9,7 @@ from footnote.core.catalog import schema
 from footnote.core.catalog.attaching import Attached, NewAttachment, attach_files, standing_of
 from footnote.core.catalog.attachment_pages import page_of_attachments, usages
 from footnote.core.catalog.attachments import cancel_attachment
-from footnote.core.catalog.collections import require_owned, require_readable, require_unexpired
+from footnote.core.catalog.collections import require_open, require_readable, require_unexpired
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging
@@ -34,7 +34,7 @@ class Batches:
             NotFound, AccessDenied, InvalidInput: as in ``Attachments.attach_all``.
         """
         async with self._database.write() as session:
-            collection = require_unexpired(await require_owned(session, collection_id, caller))
+            collection = require_unexpired(await require_open(session, collection_id, caller))
             row = schema.FileBatch(id=new_id("vsfb"), collection_id=collection.id, owner=caller.owner, created_at=now())
             session.add(row)
             await session.flush()

@@ -86,6 +86,16 @@ class Collections:
         async with self._database.read() as session:
             return await _readable(session, collection_id, caller)
 
+    async def owned(self, collection_id: str, *, caller: Caller) -> CollectionRecord:
+        """Return a collection that the caller may change as a whole.
+
+        Raises:
+            NotFound: as in ``get``.
+            AccessDenied: it is somebody else's, or the default one and the caller does not run the server.
+        """
+        async with self._database.read() as session:
+            return await require_owned(session, collection_id, caller)
+
     async def readable(self, wanted: Sequence[str] | None, *, caller: Caller) -> tuple[CollectionRecord, ...]:
         """Return the collections named by id (all that the caller may read where none is named), in the order of their ids.
 
@@ -127,9 +137,10 @@ class Collections:
             InvalidInput: it is the default collection, which is everybody's.
         """
         async with self._database.write() as session:
-            collection = await require_owned(session, collection_id, caller)
+            collection = await _readable(session, collection_id, caller)
             if collection.id == DEFAULT_COLLECTION:
                 raise InvalidInput("The default collection cannot be changed.", hint="Create one of your own.")
+            _refuse_strangers(collection, caller)
             row = await session.get_one(schema.Collection, collection.id)
             row.name = row.name if name is None else name
             row.details = row.details if details is None else dict(details)
@@ -146,9 +157,10 @@ class Collections:
             NotFound, AccessDenied: as in ``update``.
         """
         async with self._database.write() as session:
-            collection = await require_owned(session, collection_id, caller)
+            collection = await _readable(session, collection_id, caller)
             if collection.id == DEFAULT_COLLECTION:
                 raise InvalidInput("The default collection cannot be deleted.", hint="Delete the files in it instead.")
+            _refuse_strangers(collection, caller)
             attachments = select(schema.Attachment.id).where(schema.Attachment.collection_id == collection_id)
             retired = await retire_versions_of(session, attachments)
             await session.execute(delete(schema.Collection).where(schema.Collection.id == collection_id))
@@ -191,11 +203,38 @@ def _has_expired(collection: CollectionRecord) -> bool:
 
 
 async def require_owned(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:
-    """Return a collection that the caller may change."""
+    """Return a collection that the caller may change as a whole: its own, or the default one where it is who runs the server.
+
+    Raises:
+        NotFound: there is none, or the caller may not read it.
+        AccessDenied: it is somebody else's, or everybody's.
+    """
     collection = await _readable(session, collection_id, caller)
-    if collection.owner not in (caller.owner, SYSTEM_OWNER):
-        raise AccessDenied(f"The collection {collection_id} belongs to somebody else.", hint="Ask its owner, or create one of your own.")
+    _refuse_strangers(collection, caller)
     return collection
+
+
+async def require_open(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:
+    """Return a collection that the caller may attach files to: its own, or the default one, which takes everybody's.
+
+    Raises:
+        NotFound, AccessDenied: as in ``require_owned``.
+    """
+    collection = await _readable(session, collection_id, caller)
+    if collection.owner != SYSTEM_OWNER:
+        _refuse_strangers(collection, caller)
+    return collection
+
+
+def _refuse_strangers(collection: CollectionRecord, caller: Caller) -> None:
+    if collection.owner == SYSTEM_OWNER:
+        if not caller.is_operator:
+            raise AccessDenied(
+                f"The collection {collection.id} is everybody's: only the user who runs the server may change it as a whole.",
+                hint="Use footnote's command line on its machine, without a key; or create a collection of your own.",
+            )
+    elif collection.owner != caller.owner:
+        raise AccessDenied(f"The collection {collection.id} belongs to somebody else.", hint="Ask its owner, or create one of your own.")
 
 
 async def require_readable(session: AsyncSession, collection_id: str, caller: Caller) -> CollectionRecord:

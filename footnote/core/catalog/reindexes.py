@@ -80,7 +80,10 @@ class Flipped:
 
 
 class Reindexes:
-    """Reads and writes re-indexings. One of a collection that the caller may not read is not found; only its owner may change it."""
+    """Reads and writes re-indexings. One of a collection that the caller may not read is not found.
+
+    Only its owner may change it, and one of the default collection only who runs the server.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -17,9 +17,9 @@ LEASE_S = 60.0
 MAX_ATTEMPTS = 4
 
 
-def caller(owner: str, *principals: str) -> Caller:
+def caller(owner: str, *principals: str, is_operator: bool = False) -> Caller:
     """Return somebody as the API makes them: with everyone's principal and one of their own."""
-    return Caller(owner=owner, principals=frozenset({EVERYONE, f"owner:{owner}", *principals}))
+    return Caller(owner=owner, principals=frozenset({EVERYONE, f"owner:{owner}", *principals}), is_operator=is_operator)
 
 
 ANN, BEN = caller("ann"), caller("ben")

@@ -13,7 +13,7 @@ from footnote.core.catalog.jobs import LeaseLost
 from footnote.core.catalog.records import AttachmentRecord
 from footnote.core.catalog.reindexes import ReindexRecord, ReindexState, Target
 from footnote.core.errors import AccessDenied, Conflict, NotFound
-from footnote.core.types import ChunkingRecipe, EmbeddingRecipe, JobState, VersionState
+from footnote.core.types import Caller, ChunkingRecipe, EmbeddingRecipe, JobState, VersionState
 from tests.core.catalog.story import ANN, BEN, PARSER, attach, caller, chunks, claim, collection, document, upload
 
 OLD = EmbeddingRecipe(model="old", revision="1", dimension=8, max_tokens=100)
@@ -422,3 +422,37 @@ async def test_a_reader_never_sees_two_editions_nor_none_while_it_is_flipped(cat
     flipping = False
     await asyncio.gather(*readers)
     assert seen == {"old", "new"}
+
+
+async def test_the_default_collection_is_reindexed_by_who_runs_the_server_alone(catalog: Catalog):
+    operator = caller("local", is_operator=True)
+    everybodys = "default"
+    attachments = [await attach(catalog, everybodys, await upload(catalog, by, text=by.owner), by) for by in (ANN, BEN)]
+    for _ in attachments:
+        await work(catalog)
+    before = await live(catalog, attachments)
+
+    async def refused(stranger: Caller) -> None:
+        change = catalog.reindexes
+        for attempt in (
+            lambda: change.start(everybodys, caller=stranger, recipe=NEW, chunking=None),
+            lambda: change.flip(everybodys, caller=stranger, keep_for=WEEK, accept_missing=True),
+            lambda: change.flip_back(everybodys, caller=stranger),
+            lambda: change.cancel(everybodys, caller=stranger),
+            lambda: change.drop(everybodys, caller=stranger),
+            lambda: change.keep_comparison(everybodys, {}, caller=stranger),
+        ):
+            with pytest.raises(AccessDenied, match="everybody's"):
+                await attempt()
+
+    for stranger in (ANN, BEN, caller("local")):
+        await refused(stranger)
+    await catalog.reindexes.start(everybodys, caller=operator, recipe=NEW, chunking=None)
+    await refused(ANN)
+    for _ in attachments:
+        await work(catalog)
+    assert (await catalog.reindexes.flip(everybodys, caller=operator, keep_for=WEEK)).n_shown == 2
+    await refused(BEN)
+    await catalog.reindexes.flip_back(everybodys, caller=operator)
+    assert await live(catalog, attachments) == before
+    assert (await catalog.reindexes.cancel(everybodys, caller=operator)).state == ReindexState.CANCELLED
