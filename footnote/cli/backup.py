@@ -78,12 +78,10 @@ def verify(target: Path) -> BackupCheckDocument:
 
     Raises:
         UnusableBackup: there is none.
+        StorageUnavailable: the folder cannot be looked at.
     """
-    if target.is_file():
-        folder, manifests = BackupFolder(target.parent), [target]
-    else:
-        folder, _ = find_backup(target)
-        manifests = list(folder.backups())
+    folder, newest = find_backup(target)
+    manifests = [target] if newest == target else list(folder.backups())
     damages = _Damages(folder)
     checked = [_check(folder, path, damages) for path in manifests]
     return BackupCheckDocument(ok=all(each.ok for each in checked), backups=checked)
@@ -96,7 +94,7 @@ def show_check(document: BackupCheckDocument) -> None:
         console.print(f"{'[green]ok[/]  ' if each.ok else '[red]fail[/]'}  {escape(each.path)}", soft_wrap=True)
         _print_each(console, each.complaints)
     if not document.ok:
-        console.print("\nRemove the content that is named: the next backup copies it anew, as far as footnote still has it.")
+        console.print("\nRemove the files that are named: the next backup copies content anew, as far as footnote still has it.")
 
 
 class _Damages:
@@ -115,7 +113,11 @@ class _Damages:
 
 def _check(folder: BackupFolder, path: Path, damages: _Damages) -> CheckedBackup:
     try:
-        complaints = _complaints(folder, folder.read(path), damages)
+        manifest = folder.read(path)
+    except UnusableBackup as error:
+        return CheckedBackup(path=str(path), ok=False, complaints=[f"{error.message} Remove that file: without it this is no backup."])
+    try:
+        complaints = _complaints(folder, manifest, damages)
     except UnusableBackup as error:
         complaints = [error.message]
     return CheckedBackup(path=str(path), ok=not complaints, complaints=complaints)

@@ -263,7 +263,8 @@ async def test_a_flipped_byte_is_found_and_not_restored(installed: Installation,
     flip_a_byte(damaged)
     checked = verify(tmp_path / "backups")
     assert not checked.ok
-    assert len(checked.backups[0].complaints) == 1
+    (complaint,) = checked.backups[0].complaints
+    assert ("Remove that file" in complaint) == (what == "manifest")
     with pytest.raises(UnusableBackup):
         in_thread(lambda: restore(settings_of(tmp_path / "restored"), tmp_path / "backups"))
     assert not DataDirectory(tmp_path / "restored").catalog.exists()
@@ -330,7 +331,7 @@ async def test_killed_in_the_middle_the_backup_before_is_whole_and_the_next_goes
 
     second = made_in(installed, tmp_path)
     assert (second.files, verify(tmp_path / "backups").ok) == (401, True)
-    assert not (tmp_path / "backups" / "incoming").exists()
+    assert not (tmp_path / "backups" / ".footnote-incoming").exists()
 
 
 async def test_a_full_disk_leaves_the_backup_before_whole(installed: Installation, tmp_path: Path):
@@ -354,7 +355,7 @@ async def test_a_full_disk_leaves_the_backup_before_whole(installed: Installatio
     assert "Traceback" not in failed.stderr
     assert [str(path) for path in BackupFolder(tmp_path / "backups").backups()] == [first.path]
     assert verify(tmp_path / "backups").ok
-    assert not (tmp_path / "backups" / "incoming").exists()
+    assert not (tmp_path / "backups" / ".footnote-incoming").exists()
 
 
 # ---------------------------------------------------------------------------------------------------------------- what is refused
@@ -392,6 +393,12 @@ async def test_another_kind_of_catalog_is_refused(installed: Installation, tmp_p
     settings = settings_of(tmp_path / "restored", catalog={"url": "postgresql+asyncpg://nobody@127.0.0.1:1/none"})
     with pytest.raises(UnusableBackup, match="sqlite"):
         in_thread(lambda: restore(settings, tmp_path / "backups"))
+
+
+def test_a_place_that_cannot_be_looked_at_is_said(tmp_path: Path):
+    for work in (verify, lambda path: restore(settings_of(tmp_path / "restored"), path)):
+        with pytest.raises(StorageUnavailable, match="cannot be used"):
+            work(tmp_path / ("x" * 300))
 
 
 async def test_a_backup_inside_the_data_directory_is_refused(installed: Installation):

@@ -6,6 +6,7 @@ become holes, since most of what the index reserves is never written. All of it 
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -18,16 +19,18 @@ from footnote.core.errors import UnusableBackup
 PIECE_BYTES = 1024 * 1024
 _HOLE_BYTES = 64 * 1024
 _ZEROS = bytes(_HOLE_BYTES)
-_INCOMING = "incoming"
-_CONTENT = "content"
+INCOMING = ".footnote-incoming"
+CONTENT = "content"
+_FOLDER = re.compile(r"[0-9a-f]{2}")
+_FILE = re.compile(r"[0-9a-f]{62}")
 
 
 class ContentStore:
     """The bytes of a folder of backups; ``bytes_added`` counts what came in that was not there."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / _CONTENT
-        self._incoming = folder / _INCOMING
+        self._folder = folder / CONTENT
+        self._incoming = folder / INCOMING
         self.bytes_added = 0
 
     def open(self) -> None:
@@ -110,14 +113,15 @@ class ContentStore:
             raise UnusableBackup(f"The backup is damaged: {self.path(sha256)} was changed.", hint="Use another backup.")
 
     def remove_all_but(self, wanted: set[str]) -> int:
-        """Remove the bytes that no backup holds any more, and return how many there were."""
+        """Remove the bytes that no backup holds any more, and return how many there were. What has another name than bytes stays."""
         unwanted = [path for path in self._paths() if path.parent.name + path.name not in wanted]
         for path in unwanted:
             path.unlink()
         return len(unwanted)
 
     def _paths(self) -> Iterator[Path]:
-        return (path for folder in self._folder.iterdir() for path in folder.iterdir())
+        folders = (folder for folder in self._folder.iterdir() if _FOLDER.fullmatch(folder.name) and folder.is_dir())
+        return (path for folder in folders for path in folder.iterdir() if _FILE.fullmatch(path.name) and path.is_file())
 
     def _adopt(self, incoming: Path, stored: Stored) -> None:
         path = self.path(stored.sha256)

@@ -11,8 +11,11 @@ from footnote.core.backup.content import ContentStore, sync_folder
 from footnote.core.backup.manifest import Manifest, contents_of, from_text, manifest_name, manifests_in, to_text
 from footnote.core.errors import Conflict, StorageUnavailable, UnusableBackup
 
+MARK = "footnote-backups.json"
+"""The file that says of a folder that it is one of backups; it is written into empty folders only."""
+
 _LOCK = "backup.lock"
-_OWN = {_LOCK, "content", "incoming"}
+_OF_THE_FILE_SYSTEM = "lost+found"
 
 _ADVICE = {
     errno.ENOSPC: "Free disk space and try again; backups that were made before are whole.",
@@ -39,7 +42,7 @@ class BackupFolder:
         """
         with storage_errors(self.path):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._require_backups_only()
+            self._require_mark()
             lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             self._lock(lock)
@@ -81,7 +84,7 @@ class BackupFolder:
     def backups(self) -> Sequence[Path]:
         """Return the manifests, oldest first."""
         with storage_errors(self.path):
-            return manifests_in(self.path)
+            return manifests_in(self.path) if self.path.is_dir() else []
 
     def read(self, manifest: Path) -> Manifest:
         """Return a backup.
@@ -92,13 +95,23 @@ class BackupFolder:
         with storage_errors(manifest):
             return _read(manifest)
 
-    def _require_backups_only(self) -> None:
-        """Refuse a folder of something else: in it, what is removed as old could be somebody's."""
-        strangers = [entry.name for entry in self.path.iterdir() if entry.name not in _OWN and entry.suffix != ".json"]
-        if strangers and not (self.path / "content").is_dir():
+    def _require_mark(self) -> None:
+        """Mark an empty folder, and refuse one of something else: in it, what is removed as old could be somebody's."""
+        mark = self.path / MARK
+        if mark.is_file():
+            return
+        strangers = [entry.name for entry in self.path.iterdir() if entry.name != _OF_THE_FILE_SYSTEM and not entry.name.startswith(".")]
+        if strangers and manifests_in(self.path):
+            raise Conflict(
+                f"{self.path} has backups and no file {MARK}, which says that nothing else is in it.",
+                hint=f"If it holds footnote's backups alone, make an empty file {mark}; else name an empty folder.",
+            )
+        if strangers:
             raise Conflict(
                 f"{self.path} holds something else than backups, such as {min(strangers)}.", hint="Name an empty folder, or one of backups."
             )
+        mark.write_text('{"holds": "backups of footnote"}\n', encoding="utf-8")
+        sync_folder(self.path)
 
     def _lock(self, lock: int) -> None:
         try:
@@ -112,11 +125,13 @@ def find_backup(path: Path) -> tuple[BackupFolder, Path]:
 
     Raises:
         UnusableBackup: there is none.
+        StorageUnavailable: it cannot be looked at.
     """
-    if path.is_file():
-        return BackupFolder(path.parent), path
+    with storage_errors(path):
+        if path.is_file():
+            return BackupFolder(path.parent), path
     folder = BackupFolder(path)
-    found = folder.backups() if path.is_dir() else ()
+    found = folder.backups()
     if not found:
         raise UnusableBackup(f"There is no backup in {path}.", hint="`footnote backup DIR` makes one.")
     return folder, found[-1]

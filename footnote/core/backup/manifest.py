@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from footnote.core.errors import UnusableBackup
 
 FORMAT = 1
 SUFFIX = ".json"
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{6}Z\.json")
 _HASH = r"^[0-9a-f]{64}$"
 
 CatalogKind = Literal["sqlite", "postgresql"]
@@ -115,8 +117,8 @@ def from_text(text: str, *, name: str) -> Manifest:
 
 
 def manifests_in(folder: Path) -> list[Path]:
-    """Return the manifests of a folder of backups, oldest first."""
-    return sorted(path for path in folder.glob(f"[0-9]*{SUFFIX}") if path.is_file())
+    """Return the manifests of a folder of backups, oldest first: the files with names of ``manifest_name``, and no other."""
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
 
 
 def contents_of(manifests: Iterable[Manifest]) -> set[str]:

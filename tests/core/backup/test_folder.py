@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from footnote.core.backup.folder import BackupFolder, find_backup
+from footnote.core.backup.folder import MARK, BackupFolder, find_backup
 from footnote.core.backup.manifest import Manifest
 from footnote.core.errors import Conflict, StorageUnavailable, UnusableBackup
 from tests.core.backup.test_manifest import manifest
@@ -68,6 +68,53 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path):
     with pytest.raises(Conflict, match=r"thesis\.odt"), BackupFolder(tmp_path).writing():
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.odt"]
+
+
+@pytest.mark.parametrize("theirs", ["content/ab/chapter.txt", "incoming/letter.txt", "settings.json", "content/note.txt"])
+def test_a_folder_whose_names_are_like_ours_is_left_alone(tmp_path: Path, theirs: str):
+    (tmp_path / theirs).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / theirs).write_text("precious")
+    with pytest.raises(Conflict, match="something else"), BackupFolder(tmp_path).writing():
+        pass
+    assert (tmp_path / theirs).read_text() == "precious"
+    assert not (tmp_path / MARK).exists()
+
+
+def test_what_has_other_names_than_ours_stays_in_a_folder_of_backups(tmp_path: Path):
+    folder = BackupFolder(tmp_path)
+    with folder.writing():
+        published(folder, tmp_path / ".source", "only in the first")
+    theirs = [
+        tmp_path / name
+        for name in ("2026 accounts.json", "incoming/letter", "content/note", "content/ab/chapter", f"content/zz/{'a' * 62}")
+    ]
+    for path in theirs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("precious")
+    with folder.writing():
+        published(folder, tmp_path / ".source", "second", day=1)
+        assert len(folder.keep_newest(1)) == 1
+    assert [path.read_text() for path in theirs] == ["precious"] * len(theirs)
+
+
+def test_the_root_of_a_volume_is_empty(tmp_path: Path):
+    (tmp_path / "lost+found").mkdir()
+    (tmp_path / ".snapshot").write_text("")
+    with BackupFolder(tmp_path).writing():
+        pass
+    assert (tmp_path / MARK).is_file()
+
+
+def test_backups_without_the_mark_are_refused_until_somebody_makes_it(tmp_path: Path):
+    folder = BackupFolder(tmp_path)
+    with folder.writing():
+        published(folder, tmp_path / ".source", "first")
+    (tmp_path / MARK).unlink()
+    with pytest.raises(Conflict, match=MARK), folder.writing():
+        pass
+    (tmp_path / MARK).touch()
+    with folder.writing():
+        pass
 
 
 def test_no_backup_is_said(tmp_path: Path):
