@@ -100,7 +100,7 @@ class Eraser:
                 break
         else:
             raise Conflict(f"The file {files[0][0]} is attached again and again.", hint="Stop what attaches it, and erase it once more.")
-        await self._catalog.database.checkpoint()  # the write-ahead log still holds the text that is gone from the database
+        await self._catalog.database.scrub()
         if trouble is not None:
             raise trouble
         return tuple([await self._finish(erasure, purged=purged) for erasure in erased])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from footnote.core.blobs import FolderBlobStore
+from footnote.core.blobs import FolderBlobStore, StoredBlob
 from footnote.core.catalog import schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.erasures import ErasureCounts
@@ -107,7 +107,7 @@ async def test_points_are_counted_before_and_after_and_those_of_others_stay(plac
     assert await place.blobs.exists(other.blob_sha256)
 
 
-@pytest.mark.parametrize("step", ["count", "delete_versions", "purge", "erase_text", "remove_bytes", "checkpoint", "finish"])
+@pytest.mark.parametrize("step", ["count", "delete_versions", "purge", "erase_text", "remove_bytes", "scrub", "finish"])
 async def test_what_was_cut_off_is_finished_by_the_next_process(place: Place, monkeypatch: pytest.MonkeyPatch, step: str):
     file, attachment = await place.ingested("The kestrel nests here.")
 
@@ -117,7 +117,7 @@ async def test_what_was_cut_off_is_finished_by_the_next_process(place: Place, mo
     places = {
         "erase_text": (place.catalog.erasures, "erase_text"),
         "remove_bytes": (place.blobs, "delete"),
-        "checkpoint": (place.catalog.database, "checkpoint"),
+        "scrub": (place.catalog.database, "scrub"),
         "finish": (place.catalog.erasures, "finish"),
     }
     with monkeypatch.context() as broken:
@@ -239,13 +239,40 @@ async def test_housekeeping_finishes_and_lets_expire_when_a_process_starts(place
     begun, _ = await place.ingested("The kestrel nests here.")
     due, _ = await place.ingested("Tides follow the moon.", expires_at=now())
     await place.catalog.erasures.begin(begun.id, owner="ann")
-    housekeeping = Housekeeping(place.catalog, eraser=place.eraser(), points=place.index)
+    housekeeping = Housekeeping(place.catalog, eraser=place.eraser(), points=place.index, blobs=place.blobs)
     housekeeping.start()
     try:
         await until(lambda: both_done(place.catalog, begun, due))
     finally:
         await housekeeping.stop()
     assert await place.index.count() == 0
+
+
+async def test_housekeeping_removes_the_parts_of_uploads_that_were_never_finished(place: Place):
+    file = await place.store("Half a protocol.")
+    late, going_on = [
+        await place.catalog.uploads.create(
+            owner="ann", filename="a.txt", purpose="assistants", size_bytes=100, lives_s=3_600, file_expires_after_s=None
+        )
+        for _ in range(2)
+    ]
+    part = StoredBlob(sha256=file.blob_sha256, size_bytes=file.size_bytes)
+    await place.catalog.uploads.add_part(late.id, part, owner="ann")
+    await place.eraser().erase(file.id, caller=ANN)
+    assert await place.blobs.exists(file.blob_sha256), "the upload still refers to them"
+    async with place.catalog.database.write() as session:
+        (await session.get_one(schema.Upload, late.id)).expires_at = now()
+    housekeeping = Housekeeping(place.catalog, eraser=place.eraser(), points=place.index, blobs=place.blobs)
+    housekeeping.start()
+    try:
+        await until(lambda: is_removed(place, file.blob_sha256))
+    finally:
+        await housekeeping.stop()
+    assert (await place.catalog.uploads.require_pending(going_on.id, owner="ann")).id == going_on.id
+
+
+async def is_removed(place: Place, sha256: str) -> bool:
+    return not await place.blobs.exists(sha256)
 
 
 async def until(condition) -> None:

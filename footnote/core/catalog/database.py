@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog.database_errors import translated
-from footnote.core.catalog.engines import create_engine, for_reading, is_sqlite, take_turn
+from footnote.core.catalog.engines import create_engine, for_reading, is_sqlite, take_turn, vacuum
 from footnote.core.catalog.upgrading import MIGRATIONS, upgrade
 from footnote.core.errors import CatalogUnavailable, DependencyError, InvalidSettings
 
@@ -118,6 +118,21 @@ class Database:
                 busy, *_ = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).one()
             if busy:
                 raise CatalogUnavailable("The catalog's write-ahead log is read and cannot be emptied.", hint="Try again in a moment.")
+
+    async def scrub(self) -> None:
+        """Leave nothing in SQLite's files of what was deleted; elsewhere nothing.
+
+        The file is written anew: ``secure_delete`` overwrites what is deleted, but where rows move between pages copies of them stay in
+        the gaps. That takes as long as copying the file, needs room for two of it, and keeps writers waiting.
+
+        Raises:
+            StorageUnavailable: the disk has no room for it.
+            CatalogUnavailable: as ``checkpoint``.
+        """
+        if self._is_sqlite:
+            async with translated(), _held(self._writer), self._engine.connect() as connection:
+                await connection.run_sync(vacuum)
+            await self.checkpoint()
 
     async def close(self) -> None:
         await self._engine.dispose()

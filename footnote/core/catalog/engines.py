@@ -1,5 +1,7 @@
 """Engines for the two databases, set up so that both behave the same: one consistent state for a reader, one order of writes."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, text
@@ -129,3 +131,14 @@ def _set_pragmas(connection: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("footnote_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def vacuum(connection: Connection) -> None:
+    """Write SQLite's file anew. Its temporary copy lies beside it: that disk has to have the room, and a container's /tmp may have none."""
+    folder = Path(connection.engine.url.database or ".").absolute().parent
+    os.environ.setdefault("SQLITE_TMPDIR", str(folder))
+    cursor = connection.connection.cursor()  # not through SQLAlchemy, which would begin a transaction first
+    try:
+        cursor.execute("VACUUM")
+    finally:
+        cursor.close()
