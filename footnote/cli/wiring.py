@@ -111,7 +111,7 @@ async def open_stores(
         await blobs.open()
     if owner:
         shared = settings.catalog.url is not None or settings.blobs.url is not None
-        await remove_orphans(blobs, catalog.files, older_than_s=IN_FLIGHT_S if shared else 0.0)
+        await remove_orphans(blobs, catalog, older_than_s=IN_FLIGHT_S if shared else 0.0)
     index = create_index(settings.index, data_dir=directory.path, recipe=embedder.recipe)
     stack.push_async_callback(index.close)
     await index.open()
@@ -166,7 +166,7 @@ async def start_ingestion(
 def _start_eraser(stack: AsyncExitStack, stores: Stores) -> Eraser:
     """Return the eraser; what was cut off is gone on with, and what has expired goes, in the background."""
     eraser = Eraser(catalog=stores.catalog, blobs=stores.blobs, points=stores.spaces)
-    housekeeping = Housekeeping(stores.catalog, eraser=eraser, points=stores.spaces)
+    housekeeping = Housekeeping(stores.catalog, eraser=eraser, points=stores.spaces, blobs=stores.blobs)
     housekeeping.start()
     stack.push_async_callback(housekeeping.stop)
     return eraser

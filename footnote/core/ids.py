@@ -30,6 +30,7 @@ Prefix = Literal[
     "vsfb",
     "upload",
     "part",
+    "ins",
 ]
 
 _POINT_NAMESPACE = uuid.UUID("6f1d0c1e-5d0b-5c8e-9d53-0c7a6b1f9b2e")

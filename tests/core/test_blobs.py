@@ -49,6 +49,13 @@ class BlobStoreContract:
         async with store.local(blob.sha256) as path:
             assert path.read_bytes() == content
 
+    async def test_whose_it_is_stands_beside_the_blobs_and_is_none(self, store: BlobStore):
+        assert await store.installation() is None
+        for installation in ("ins_1", "ins_2"):
+            await store.mark(installation)
+            assert await store.installation() == installation
+        assert await collect(store.iterate()) == []
+
     async def test_the_same_bytes_are_kept_once_however_they_are_cut(self, store: BlobStore):
         first = await put(store, b"abcdef")
         second = await store.put(pieces(b"ab", b"", b"cd", b"ef"), max_bytes=6)

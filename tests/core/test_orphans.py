@@ -39,14 +39,14 @@ async def test_blobs_that_no_file_refers_to_go(catalog: Catalog, blobs: FolderBl
         await upload(catalog, text=text)
     for text in ("cut off", "cut off too", "and again"):
         await put(blobs, text)
-    assert await remove_orphans(blobs, catalog.files) == 3
+    assert await remove_orphans(blobs, catalog) == 3
     assert await stored(blobs) == kept
-    assert await remove_orphans(blobs, catalog.files) == 0
+    assert await remove_orphans(blobs, catalog) == 0
 
 
 async def test_a_catalog_that_knows_none_of_the_blobs_costs_nobody_their_files(catalog: Catalog, blobs: FolderBlobStore):
     sha256 = await put(blobs, "of another catalog")
-    assert await remove_orphans(blobs, catalog.files) == 0
+    assert await remove_orphans(blobs, catalog) == 0
     assert await stored(blobs) == {sha256}
 
 
@@ -57,7 +57,7 @@ async def test_bytes_that_another_may_be_recording_are_left_for_an_hour(catalog:
     an_hour_ago = time.time() - orphans.IN_FLIGHT_S - 1
     for sha256 in (known, old):
         os.utime(tmp_path / "blobs" / sha256[:2] / sha256[2:], (an_hour_ago, an_hour_ago))
-    assert await remove_orphans(blobs, catalog.files, older_than_s=orphans.IN_FLIGHT_S) == 1
+    assert await remove_orphans(blobs, catalog, older_than_s=orphans.IN_FLIGHT_S) == 1
     assert await stored(blobs) == {known, young}
 
 
@@ -69,5 +69,34 @@ async def test_orphans_before_the_first_blob_that_is_known_go_too(
     kept = await put(blobs, "tides")
     for number in range(12):  # somewhere before and after the one, by their hashes
         await put(blobs, f"cut off {number}")
-    assert await remove_orphans(blobs, catalog.files) == 12
+    assert await remove_orphans(blobs, catalog) == 12
     assert await stored(blobs) == {kept}
+
+
+async def test_a_copy_of_the_catalog_removes_nothing_from_the_store_of_the_first(
+    catalog: Catalog, blobs: FolderBlobStore, databases, tmp_path_factory: pytest.TempPathFactory
+):
+    assert await remove_orphans(blobs, catalog) == 0  # marks the empty store
+    shared = await put(blobs, "tides")
+    await upload(catalog, text="tides")
+    newer = await put(blobs, "came after the copy")
+    url = databases.create(tmp_path_factory.mktemp("copy"))
+    copy = Catalog(url)
+    await copy.open(default_principals=())
+    await upload(copy, text="tides")
+    assert await remove_orphans(blobs, copy) == 0
+    assert await remove_orphans(blobs, copy) == 0
+    await copy.close()
+    databases.drop(url)
+    assert await stored(blobs) == {shared, newer}
+    assert await blobs.installation() == (await catalog.installation.id())[0]
+    assert await remove_orphans(blobs, catalog) == 1, "nobody of the store's own installation knows it"
+
+
+async def test_a_store_without_a_mark_is_nobodys_to_a_catalog_that_has_an_id(catalog: Catalog, blobs: FolderBlobStore):
+    await catalog.installation.id()
+    await put(blobs, "tides")
+    await upload(catalog, text="tides")
+    await put(blobs, "not known")
+    assert await remove_orphans(blobs, catalog) == 0
+    assert await blobs.installation() is None

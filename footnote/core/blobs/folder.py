@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from footnote.core.blobs.port import INCOMING_FOLDER, PIECE_BYTES, StoredBlob
+from footnote.core.blobs.port import INCOMING_FOLDER, MARK, PIECE_BYTES, StoredBlob
 from footnote.core.blobs.receiving import ReceivingBlobStore
 from footnote.core.blobs.scratch import open_folder, storage_errors
 from footnote.core.errors import NotFound
@@ -57,6 +57,12 @@ class FolderBlobStore(ReceivingBlobStore):
     async def delete(self, sha256: str) -> None:
         await offload(self._delete, sha256)
 
+    async def installation(self) -> str | None:
+        return await offload(self._installation)
+
+    async def mark(self, installation: str) -> None:
+        await offload(self._mark, installation)
+
     async def iterate(self, *, older_than_s: float = 0.0) -> AsyncIterator[str]:
         before = time.time() - older_than_s
         for folder in await offload(self._folders):
@@ -85,6 +91,22 @@ class FolderBlobStore(ReceivingBlobStore):
         path = self._path(sha256)
         with storage_errors(path):
             path.unlink(missing_ok=True)
+
+    def _installation(self) -> str | None:
+        path = self._folder / MARK
+        with storage_errors(path):
+            return (path.read_text(encoding="utf-8").strip() or None) if path.exists() else None
+
+    def _mark(self, installation: str) -> None:
+        path = self._folder / MARK
+        temporary = self._folder / f"{MARK}.new"
+        with storage_errors(path):
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(installation)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_folder(self._folder)
 
     def _folders(self) -> list[Path]:
         with storage_errors(self._folder):

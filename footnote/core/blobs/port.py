@@ -8,6 +8,8 @@ from typing import Protocol
 
 PIECE_BYTES = 1024 * 1024
 INCOMING_FOLDER = ".incoming"
+MARK = "installation.id"
+"""Where beside the blobs the id of the installation stands whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,14 @@ class BlobStore(Protocol):
 
     async def delete(self, sha256: str) -> None:
         """Remove a blob; one that is not there is no error."""
+        ...
+
+    async def installation(self) -> str | None:
+        """Return the id of the installation that the store is marked with, or None where it is not marked."""
+        ...
+
+    async def mark(self, installation: str) -> None:
+        """Mark the store with the id of an installation, in place of another one."""
         ...
 
     def iterate(self, *, older_than_s: float = 0.0) -> AsyncIterator[str]:

@@ -17,7 +17,7 @@ import aiohttp
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 from s3fs import S3FileSystem
 
-from footnote.core.blobs.port import INCOMING_FOLDER, PIECE_BYTES, StoredBlob
+from footnote.core.blobs.port import INCOMING_FOLDER, MARK, PIECE_BYTES, StoredBlob
 from footnote.core.blobs.receiving import ReceivingBlobStore
 from footnote.core.blobs.scratch import ScratchFile, open_folder
 from footnote.core.errors import FootnoteError, InvalidSettings, NotFound, StorageUnavailable
@@ -98,6 +98,17 @@ class S3BlobStore(ReceivingBlobStore):
     async def delete(self, sha256: str) -> None:
         with self._errors():
             await self._opened._rm_file(self._key(sha256))
+
+    async def installation(self) -> str | None:
+        try:
+            with self._errors():
+                return cast("bytes", await self._opened._cat_file(f"{self._bucket}/{self._prefix}{MARK}")).decode() or None
+        except NotFound:
+            return None
+
+    async def mark(self, installation: str) -> None:
+        with self._errors():
+            await self._opened._pipe_file(f"{self._bucket}/{self._prefix}{MARK}", installation.encode())
 
     async def iterate(self, *, older_than_s: float = 0.0) -> AsyncIterator[str]:
         before = datetime.now(UTC) - timedelta(seconds=older_than_s) if older_than_s else None

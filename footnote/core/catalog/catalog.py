@@ -7,6 +7,7 @@ from footnote.core.catalog.database import Database
 from footnote.core.catalog.erasures import Erasures
 from footnote.core.catalog.expiring import Expiring
 from footnote.core.catalog.files import Files
+from footnote.core.catalog.installation import Installation
 from footnote.core.catalog.jobs import Jobs
 from footnote.core.catalog.leases import Leases
 from footnote.core.catalog.reindexes import Reindexes
@@ -25,6 +26,7 @@ class Catalog:
 
     def __init__(self, url: str) -> None:
         self.database = Database(url)
+        self.installation = Installation(self.database)
         self.files = Files(self.database)
         self.uploads = Uploads(self.database)
         self.collections = Collections(self.database)

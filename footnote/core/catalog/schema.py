@@ -83,6 +83,14 @@ class Upload(Base):
     expires_at: Mapped[datetime]
 
 
+class Installation(Base):
+    """The one row says whose catalog this is; a restored one gets another id."""
+
+    __tablename__ = "installations"
+    id: Mapped[str] = _id()
+    created_at: Mapped[datetime]
+
+
 # ------------------------------------------------------------------------------------------------------------------------ collections
 
 

@@ -14,6 +14,12 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "installations",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installations")),
+    )
+    op.create_table(
         "spaces",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("embedding_recipe", sa.JSON(), nullable=False),
@@ -153,6 +159,7 @@ def downgrade() -> None:
         batch_op.drop_column("space")
     op.drop_table("reindexes")
     op.drop_table("spaces")
+    op.drop_table("installations")
 
 
 def _name_spaces() -> None:
