@@ -53,7 +53,8 @@ async def retrieve_reindex(vector_store_id: str, caller: CallerDependency, servi
 @router.post("/comparison", summary="Keep how old and new compare")
 async def keep_comparison(vector_store_id: str, body: ComparisonRequest, caller: CallerDependency, services: ServicesDependency) -> Reindex:
     """Keep figures beside a re-indexing, such as `footnote reindex --compare` makes."""
-    return await _shown(await services.catalog.reindexes.keep_comparison(vector_store_id, body.comparison, caller=caller), services, caller)
+    record = await services.catalog.reindexes.keep_comparison(vector_store_id, body.comparison.model_dump(), caller=caller)
+    return await _shown(record, services, caller)
 
 
 @router.post("/flip", summary="Show what was built")

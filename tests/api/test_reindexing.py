@@ -1,5 +1,6 @@
 """Re-indexing over the API, with real ingestion: the bundled model with a smaller window is another recipe."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -51,6 +52,11 @@ def found(http: httpx.Client, store: str, **extra: str) -> list[dict[str, Any]]:
     answer = http.post(f"/v1/vector_stores/{store}/search", json={"query": "wheel number 3", "max_num_results": 50, **extra})
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
+
+
+def comparison() -> dict[str, Any]:
+    figures = {name: {"mean": mean, "low": 0.0, "high": 1.0, "n": 10} for name, mean in (("old", 0.5), ("new", 0.6), ("difference", 0.1))}
+    return {"metrics": {"recall@5": figures}, "n_cases": 10, "n_given": 12, "worse": []}
 
 
 def test_a_collection_is_reindexed_flipped_and_flipped_back(http: httpx.Client, store: str, small: dict[str, Any]) -> None:
@@ -112,9 +118,38 @@ def test_another_cut_stays_in_the_same_space(http: httpx.Client, store: str) -> 
 
 def test_figures_are_kept_beside_it(http: httpx.Client, store: str) -> None:
     built(http, store, {})
-    kept = http.post(f"/v1/vector_stores/{store}/reindex/comparison", json={"comparison": {"recall": {"old": 0.5, "new": 0.6}}}).json()
-    assert kept["comparison"] == {"recall": {"old": 0.5, "new": 0.6}}
-    assert http.get(f"/v1/vector_stores/{store}/reindex").json()["comparison"] == kept["comparison"]
+    figures = comparison()
+    kept = http.post(f"/v1/vector_stores/{store}/reindex/comparison", json={"comparison": figures}).json()
+    assert kept["comparison"] == figures
+    assert http.get(f"/v1/vector_stores/{store}/reindex").json()["comparison"] == figures
+
+
+def nested(depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(depth):
+        found = {"metrics": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"recall": 1},
+        {**comparison(), "worse": ["\ud800"]},
+        {**comparison(), "metrics": {"\ud800": comparison()["metrics"]["recall@5"]}},
+        {**comparison(), "metrics": {f"metric {n}": comparison()["metrics"]["recall@5"] for n in range(33)}},
+        {**comparison(), "n_cases": 10**30},
+        {**comparison(), "note": "a text of a document"},
+        nested(300),
+    ],
+    ids=["unknown", "surrogate", "surrogate name", "many", "huge", "text", "deep"],
+)
+def test_what_is_no_figure_is_refused_before_it_is_written(http: httpx.Client, store: str, wrong: dict[str, Any]) -> None:
+    built(http, store, {})
+    answer = http.post(f"/v1/vector_stores/{store}/reindex/comparison", content=json.dumps({"comparison": wrong}))
+    assert answer.status_code == 400, answer.text
+    shown = http.get(f"/v1/vector_stores/{store}/reindex")
+    assert (shown.status_code, "comparison" in shown.json()) == (200, False)
 
 
 def test_what_was_never_reindexed_says_so(client: openai.OpenAI, http: httpx.Client) -> None:

@@ -1,8 +1,8 @@
 """Re-indexing a vector store."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, FiniteFloat, StringConstraints
 
 from footnote.core.catalog.reindex_progress import ReindexProgress
 from footnote.core.catalog.reindexes import Flipped, ReindexRecord, ReindexState
@@ -19,6 +19,9 @@ _STATUS: dict[ReindexState, Status] = {
 }
 
 Prefix = Annotated[str, StringConstraints(max_length=500)]
+MetricName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+CaseCount = Annotated[int, Field(ge=0, le=10**9)]
+MAX_METRICS = 32
 
 
 class EmbedderChoice(ApiRequest):
@@ -48,10 +51,36 @@ class FlipRequest(ApiRequest):
     )
 
 
-class ComparisonRequest(ApiRequest):
-    """How old and new compare: figures and ids, no text."""
+class Spread(ApiRequest):
+    """A mean over the cases with its 95 % interval."""
 
-    comparison: dict[str, Any]
+    mean: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    n: CaseCount
+
+
+class MetricFigures(ApiRequest):
+    """One metric of both, and the mean of the cases' differences, new less old."""
+
+    old: Spread
+    new: Spread
+    difference: Spread
+
+
+class ComparisonFigures(ApiRequest):
+    """How old and new compare on labelled questions: figures alone, no text."""
+
+    metrics: dict[MetricName, MetricFigures] = Field(max_length=MAX_METRICS)
+    n_cases: CaseCount = Field(description="Cases that were compared.")
+    n_given: CaseCount = Field(description="Cases that there were.")
+    worse: list[MetricName] = Field(max_length=MAX_METRICS, description="Metrics whose whole interval of the difference lies below 0.")
+
+
+class ComparisonRequest(ApiRequest):
+    """How old and new compare."""
+
+    comparison: ComparisonFigures
 
 
 class EmbedderShown(ApiObject):
@@ -111,7 +140,7 @@ class Reindex(ApiObject):
     previous_embedder: EmbedderShown | None = omitted()
     chunking_strategy: ChunkingStrategyShown | None = omitted()
     progress: ReindexProgressShown
-    comparison: dict[str, Any] | None = omitted()
+    comparison: ComparisonFigures | None = omitted()
     flip: FlipShown | None = omitted()
 
 
@@ -129,7 +158,7 @@ def reindex(record: ReindexRecord, progress: ReindexProgress, *, caller: Caller,
         previous_embedder=None if record.previous_recipe is None else _embedder(record.previous_recipe),
         chunking_strategy=None if record.chunking is None else strategy_shown(record.chunking),
         progress=_progress(progress, caller),
-        comparison=None if record.comparison is None else dict(record.comparison),
+        comparison=None if record.comparison is None else ComparisonFigures.model_validate(record.comparison),
         flip=None if flipped is None else FlipShown(shown=flipped.n_shown, missing=flipped.n_missing, queued=flipped.n_queued),
     )
 
