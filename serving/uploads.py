@@ -7,7 +7,7 @@ from contextlib import aclosing
 from footnote.core.blobs import BlobStore, StoredBlob
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.records import PartialUpload, UploadPart
-from footnote.core.errors import InvalidInput
+from footnote.core.errors import Conflict, InvalidInput
 from footnote.core.types import Caller
 from serving.files import FileStore
 
@@ -55,12 +55,21 @@ class UploadStore:
         return await self._files.keep(content, max_bytes=MAX_PART_BYTES, record=record)
 
     async def complete(self, upload_id: str, part_ids: Sequence[str], *, caller: Caller, md5: str | None = None) -> PartialUpload:
-        """Make a file of parts, in the order in which they are named.
+        """Make a file of parts, in the order in which they are named. Asked again, because the answer was lost, it is the same file.
 
         Raises:
             NotFound, Conflict: as in ``add_part``.
             InvalidInput: a part is unknown, or size or md5 are not what they should be; the upload goes on.
         """
+        try:
+            return await self._complete(upload_id, part_ids, caller=caller, md5=md5)
+        except Conflict:
+            done = await self._catalog.uploads.completed(upload_id, owner=caller.owner)
+            if done is None or done.file is None:
+                raise
+            return done
+
+    async def _complete(self, upload_id: str, part_ids: Sequence[str], *, caller: Caller, md5: str | None) -> PartialUpload:
         upload, parts = await self._catalog.uploads.chosen_parts(upload_id, part_ids, owner=caller.owner)
 
         async def record(blob: StoredBlob) -> tuple[PartialUpload, tuple[str, ...]]:

@@ -69,7 +69,7 @@ async def create_upload_part(upload_id: str, request: Request, caller: CallerDep
 
 @router.post("/{upload_id}/complete", summary="Make a file of the parts")
 async def complete_upload(upload_id: str, body: CompleteUpload, caller: CallerDependency, uploads: UploadsDependency) -> Upload:
-    """Make a file of the parts that are named, in that order. Size and md5 are checked before."""
+    """Make a file of the parts that are named, in that order. Size and md5 are checked before. Asked again, it is the same file."""
     return upload_shown(await uploads.complete(upload_id, body.part_ids, caller=caller, md5=body.md5))
 
 

@@ -66,6 +66,18 @@ def test_parts_are_joined_in_the_order_in_which_they_are_named(client: openai.Op
 
 
 @pytest.mark.usefixtures("blobs_stay")
+def test_an_upload_whose_answer_was_lost_is_completed_once(client: openai.OpenAI) -> None:
+    upload_id = begin(client)
+    sent = send(client, upload_id, *halves())
+    first, again = [client.uploads.complete(upload_id, part_ids=sent) for _ in range(2)]
+    assert first.file is not None
+    assert again == first
+    client.files.delete(first.file.id)
+    with pytest.raises(openai.NotFoundError):  # erased with its file
+        client.uploads.complete(upload_id, part_ids=sent)
+
+
+@pytest.mark.usefixtures("blobs_stay")
 def test_what_is_wrong_at_the_end_can_be_mended(client: openai.OpenAI) -> None:
     upload_id = begin(client)
     sent = send(client, upload_id, *halves())
@@ -79,9 +91,8 @@ def test_what_is_wrong_at_the_end_can_be_mended(client: openai.OpenAI) -> None:
         assert caught.value.param == param
     done = client.uploads.complete(upload_id, part_ids=sent, md5=hashlib.md5(CONTENT).hexdigest())
     assert done.file is not None
-    for finished in (lambda: client.uploads.complete(upload_id, part_ids=sent), lambda: client.uploads.cancel(upload_id)):
-        with pytest.raises(openai.ConflictError, match="completed"):
-            finished()
+    with pytest.raises(openai.ConflictError, match="completed"):
+        client.uploads.cancel(upload_id)
     client.files.delete(done.file.id)
 
 

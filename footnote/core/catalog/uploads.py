@@ -58,6 +58,15 @@ class Uploads:
         async with self._database.read() as session:
             return _record(_require_pending(await session.get(schema.Upload, upload_id), upload_id, owner), None)
 
+    async def completed(self, upload_id: str, *, owner: str) -> PartialUpload | None:
+        """Return an upload that has become a file, with that file while there is one; None for any other upload, or none."""
+        async with self._database.read() as session:
+            row = await session.get(schema.Upload, upload_id)
+            if row is None or row.owner != owner or row.state != UploadState.COMPLETED:
+                return None
+            file = None if row.file_id is None else await session.get(schema.File, row.file_id)
+            return _record(row, None if file is None else file_record(file))
+
     async def add_part(self, upload_id: str, blob: StoredBlob, *, owner: str) -> UploadPart:
         """Note a part whose bytes are stored.
 
