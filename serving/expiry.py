@@ -1,4 +1,4 @@
-"""Expiry: files whose time has come are erased, and collections that nobody uses are emptied."""
+"""Expiry: files whose time has come are erased, collections that nobody uses are emptied, uploads that were never finished removed."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,10 @@ from typing import Any
 
 import structlog
 
+from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.errors import FootnoteError
+from footnote.core.shared_bytes import SharedBytes
 from serving.erasing import Eraser, Points
 
 LEASE = "expire"
@@ -44,8 +46,9 @@ async def expire(catalog: Catalog, *, eraser: Eraser, points: Points) -> tuple[i
 class Housekeeping:
     """Finishes what was cut off, and lets expire what has: every minute, in one process of the installation at a time."""
 
-    def __init__(self, catalog: Catalog, *, eraser: Eraser, points: Points) -> None:
+    def __init__(self, catalog: Catalog, *, eraser: Eraser, points: Points, blobs: BlobStore) -> None:
         self._catalog = catalog
+        self._shared = SharedBytes(catalog=catalog, blobs=blobs)
         self._eraser = eraser
         self._points = points
         self._holder = uuid.uuid4().hex
@@ -74,6 +77,7 @@ class Housekeeping:
             return
         await self._eraser.finish_begun(older_than_s=LEFT_ALONE_S)
         await expire(self._catalog, eraser=self._eraser, points=self._points)
+        await self._shared.release(await self._catalog.uploads.expire())
 
     async def _survive(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something; whatever goes wrong is told, and tried again the next time."""
