@@ -1,10 +1,11 @@
 """Joining: what comes while a call is under way is done together by the next one, so that small things do not pay for a call each."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,16 +24,27 @@ class Joined(Generic[Item, Result]):
         self._do = do
         self._at_most = at_most
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._in_work: set[asyncio.Future[Result]] = set()
         self._working: asyncio.Task[None] | None = None
 
     async def add(self, item: Item) -> Result:
-        """Return what the function gives for an item. A caller that is cancelled takes back an item whose turn has not come."""
+        """Return what the function gives for an item.
+
+        A caller that is cancelled takes back an item whose turn has not come. One that is in work cannot be taken back: the cancellation
+        goes on when the call has ended, so that nothing is done for a caller who has cleared up after itself already.
+        """
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         if self._working is None or self._working.done():
             # In a context of its own: it works for others too, whose ids the log should not take for this one's.
             self._working = asyncio.get_running_loop().create_task(self._work(), context=Context())
-        return await done
+        try:
+            return await asyncio.shield(done)
+        except asyncio.CancelledError:
+            if done in self._in_work:
+                await _until_done(done)
+            done.cancel()
+            raise
 
     async def close(self) -> None:
         """End the call under way, and forget what waits."""
@@ -50,12 +62,15 @@ class Joined(Generic[Item, Result]):
             batch = [(item, done) for item, done in batch if not done.done()]
             if not batch:
                 continue
+            self._in_work = {done for _, done in batch}
             try:
                 outcomes = await self._outcomes([item for item, _ in batch])
             except BaseException:
                 for _, done in batch:
                     done.cancel()
                 raise
+            finally:
+                self._in_work = set()
             for (_, done), outcome in zip(batch, outcomes, strict=True):
                 _tell(done, outcome)
 
@@ -66,6 +81,15 @@ class Joined(Generic[Item, Result]):
             if len(items) == 1:
                 return [error]
         return [outcome for item in items for outcome in await self._outcomes([item])]
+
+
+async def _until_done(done: "asyncio.Future[Any]") -> None:
+    """Wait for the end of a call whose outcome nobody asks for any more, however often the caller is cancelled meanwhile."""
+    while not done.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([done])
+    if not done.cancelled():
+        done.exception()  # seen, or the loop would tell the log of it
 
 
 def _tell(done: "asyncio.Future[Result]", outcome: Result | Exception) -> None:

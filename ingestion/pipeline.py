@@ -118,13 +118,18 @@ class Pipeline:
         finally:
             self._progress.take(lease)
 
+    async def end_writes(self) -> None:
+        """End the writes that are under way for jobs that were cancelled: these would wait for as long as a store is silent."""
+        await self._writes.close()
+        for space in self._spaces.values():
+            await space.upserts.close()
+
     async def close(self) -> None:
         """End what is under way for jobs; those have to have been cancelled before."""
         await self._progress.close()
-        await self._writes.close()
+        await self.end_writes()
         for space in self._spaces.values():
             await space.embeddings.close()
-            await space.upserts.close()
 
     async def _run(self, job: JobRecord, lease: JobLease) -> None:
         attachment = await self._catalog.attachments.by_id(job.attachment_id)

@@ -102,6 +102,7 @@ class IngestionWorker:
         self._closing = True
         for task in (*self._tasks, *self._running):
             task.cancel()
+        await self._pipeline.end_writes()
         await asyncio.gather(*self._tasks, *self._running, return_exceptions=True)
         await self._pipeline.close()
         with contextlib.suppress(FootnoteError):

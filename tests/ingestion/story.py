@@ -135,4 +135,5 @@ async def kill(worker: IngestionWorker) -> None:
     tasks = [*worker._tasks, *worker._running]
     for task in tasks:
         task.cancel()
+    await worker._pipeline.end_writes()
     await asyncio.gather(*tasks, return_exceptions=True)

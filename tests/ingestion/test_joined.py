@@ -71,6 +71,29 @@ async def test_a_cancelled_caller_takes_back_an_item_whose_turn_has_not_come() -
     assert recorder.calls == [[0], [4]]
 
 
+async def test_a_cancelled_caller_waits_for_the_end_of_the_call_that_does_its_item() -> None:
+    recorder, ended = Recorder(), asyncio.Event()
+    joined: Joined[int, int] = Joined(recorder, at_most=10)
+
+    async def add(item: int) -> None:
+        try:
+            await joined.add(item)
+        finally:
+            ended.set()
+
+    adding = asyncio.create_task(add(3))
+    await recorder.begun.wait()
+    for _ in range(2):  # a cancellation that comes while it waits does not hurry it
+        adding.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not ended.is_set()
+    recorder.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await adding
+    assert await joined.add(4) == 8
+
+
 async def test_closing_ends_what_is_under_way_and_what_waits() -> None:
     recorder = Recorder()
     joined: Joined[int, int] = Joined(recorder, at_most=1)

@@ -121,6 +121,34 @@ async def test_a_file_that_is_detached_while_it_is_written_leaves_no_points(inge
         await worker.close()
 
 
+async def test_a_write_that_is_under_way_when_its_job_is_taken_away_leaves_no_points(ingestion: Ingestion) -> None:
+    """The cancelled job shares a call with another one, and somebody forgets its version before that call has written anything."""
+    attachment = await ingestion.upload(MANY_PARAGRAPHS)
+    writing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(n: int) -> None:
+        if n == 2:
+            writing.set()
+            await go_on.wait()
+
+    ingestion.index.before_upsert = hold
+    worker = await ingestion.start(lease_s=0.3)
+    try:
+        await writing.wait()
+        (running,) = worker._running
+        versions = await ingestion.catalog.attachments.detach(DEFAULT_COLLECTION, attachment.file.id, caller=CALLER)
+        await ingestion.index.delete_versions(versions)
+        async with asyncio.timeout(10):
+            while not running.cancelling():
+                await asyncio.sleep(0.01)
+        assert (await asyncio.wait([running], timeout=0.2))[1], "the job waits for what is written for it"
+        go_on.set()
+        await asyncio.wait([running])
+        assert await ingestion.index.count() == 0
+    finally:
+        await worker.close()
+
+
 async def test_attributes_that_change_while_points_are_written_are_on_all_of_them(ingestion: Ingestion) -> None:
     attachment = await ingestion.upload(MANY_PARAGRAPHS)
 
