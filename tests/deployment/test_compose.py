@@ -138,6 +138,19 @@ def test_volumes_and_networks_are_declared(name: str):
     assert set(SERVICES[name]["networks"]) <= set(FILE["networks"])
 
 
+def test_vllm_leaves_room_for_the_worker_on_the_gpu_that_they_share_and_each_may_have_its_own():
+    def gpus(file: dict[str, Any], name: str) -> list[str]:
+        (device,) = file["services"][name]["deploy"]["resources"]["reservations"]["devices"]
+        assert device.keys() == {"driver", "device_ids", "capabilities"}, "a count of 1 gives everybody the first"
+        return device["device_ids"]
+
+    assert (gpus(FILE, "vllm"), gpus(FILE, "worker-gpu")) == (["0"], ["0"])
+    command = SERVICES["vllm"]["command"]
+    assert float(command[command.index("--gpu-memory-utilization") + 1]) <= 0.8
+    apart = compose({**GIVEN, "VLLM_GPU": "2", "WORKER_GPU": "3"})
+    assert (gpus(apart, "vllm"), gpus(apart, "worker-gpu")) == (["2"], ["3"])
+
+
 def test_nothing_is_declared_for_nobody():
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service["volumes"]}
     assert used == set(FILE["volumes"])

@@ -115,7 +115,7 @@ def test_text_recognition_and_backups_are_there(target: str):
 def test_stores_of_production_are_installed_under_the_constraints(target: str):
     install = " ".join(STAGES[f"install-{target}"].all("RUN"))
     (extras,) = re.findall(r"'\.\[([\w,]+)\]'", install)
-    assert {"postgres", "s3"} <= set(extras.split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
+    assert {"postgres", "redaction", "s3", "tracing"} <= set(extras.split(",")) <= PROJECT["project"]["optional-dependencies"].keys()
     assert "--constraint constraints.txt" in install
     assert "grep '^torch==' constraints.txt" in install
     assert re.search(r"^torch==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
