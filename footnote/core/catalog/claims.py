@@ -16,6 +16,9 @@ from footnote.core.types import JobState
 IN_HAND = (JobState.PARSING, JobState.CLEANING, JobState.CHUNKING, JobState.EMBEDDING, JobState.WRITING)
 """The states of a job that a worker holds."""
 
+SUSPECT_CUT_OFFS = 2
+"""A job that was cut off so often, as its worker died or fell silent, is suspected of bringing it down."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -49,7 +52,7 @@ async def standings(session: AsyncSession) -> list[Standing]:
     return [Standing(owner=row.owner, n_in_hand=row.n_in_hand, last_served_at=row.last_served_at) for row in rows]
 
 
-async def lock_oldest(session: AsyncSession, owner: str, n: int, *, moment: datetime) -> list[schema.Job]:
+async def lock_oldest(session: AsyncSession, owner: str, n: int, *, moment: datetime, with_suspects: bool = True) -> list[schema.Job]:
     """Return up to ``n`` jobs of an owner that may begin now, oldest first, without those that another worker is taking."""
     query = (
         select(schema.Job)
@@ -59,6 +62,8 @@ async def lock_oldest(session: AsyncSession, owner: str, n: int, *, moment: date
         .limit(n)
         .with_for_update(skip_locked=True)
     )
+    if not with_suspects:
+        query = query.where(schema.Job.cut_offs < SUSPECT_CUT_OFFS)
     return list(await session.scalars(query))
 
 

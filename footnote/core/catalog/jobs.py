@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
-from footnote.core.catalog.claims import IN_HAND, lock_oldest, standings, turns
+from footnote.core.catalog.claims import IN_HAND, SUSPECT_CUT_OFFS, lock_oldest, standings, turns
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.records import JobRecord
@@ -19,8 +19,6 @@ from footnote.core.types import JobState, VersionState
 
 INGEST = "ingest"
 FINAL = tuple(state for state in JobState if state.is_final)
-SUSPECT_ATTEMPTS = 2
-"""From so many unfinished attempts on a job is suspected of bringing its worker down."""
 
 
 class LeaseLost(Conflict):
@@ -81,8 +79,8 @@ class Jobs:
         """Take up to ``n`` jobs in one write: owners in turn, of each the oldest that waits or whose worker let its lease run out.
 
         One whose attempts are used up was cut off in the last of them, or it would have ended: it is failed instead, because a document
-        that brings its worker down would do so for ever. And one that was begun ``SUSPECT_ATTEMPTS`` times without coming to an end is
-        not taken while this worker holds another such job: what brings a worker down takes few others with it.
+        that brings its worker down would do so for ever. And one that was cut off ``SUSPECT_CUT_OFFS`` times is not taken while this worker
+        holds another such job: what brings a worker down takes few others with it. Its owner's other jobs do not wait for it.
 
         Args:
             worker_id: who takes them.
@@ -100,16 +98,14 @@ class Jobs:
             while owners and len(taken) < n:
                 wanted = Counter(turns(list(owners.values()), n - len(taken)))
                 for owner, n_wanted in wanted.items():
-                    rows = await lock_oldest(session, owner, n_wanted, moment=moment)
+                    rows = await lock_oldest(session, owner, n_wanted, moment=moment, with_suspects=not suspect_in_hand)
                     for row in rows:
                         if row.attempt >= max_attempts:
                             await _end_as_failed(session, row, code="server_error", message=_cut_off(row.attempt))
-                        elif not (suspect_in_hand and _is_suspect(row.attempt)):
-                            suspect_in_hand = suspect_in_hand or _is_suspect(row.attempt)
+                        elif not (suspect_in_hand and _is_suspect(row)):
+                            suspect_in_hand = suspect_in_hand or _is_suspect(row)
                             _hand_over(row, worker_id=worker_id, lease_s=lease_s, moment=moment)
                             taken.append(row)
-                        else:
-                            owners.pop(owner, None)
                     if len(rows) < n_wanted:
                         owners.pop(owner, None)
                 await session.flush()
@@ -236,6 +232,8 @@ class Jobs:
         held = update(schema.Job).where(schema.Job.lease_owner.is_not(None), schema.Job.state.not_in(FINAL))
         if worker_id is not None:
             held = held.where(schema.Job.lease_owner == worker_id).values(attempt=schema.Job.attempt - 1)
+        else:
+            held = held.values(cut_offs=schema.Job.cut_offs + 1)
         async with self._database.write() as session:
             await session.execute(
                 held.values(state=JobState.QUEUED, lease_owner=None, lease_until=None, fencing_token=schema.Job.fencing_token + 1)
@@ -286,19 +284,20 @@ async def _put_back(session: AsyncSession, held: ColumnElement[bool]) -> int:
         update(schema.Job)
         .where(schema.Job.state.in_(IN_HAND), held)
         .values(state=JobState.QUEUED, lease_owner=None, lease_until=None, fencing_token=schema.Job.fencing_token + 1)
+        .values(cut_offs=schema.Job.cut_offs + 1)
         .returning(schema.Job.id)
         .execution_options(synchronize_session=False)
     )
     return len(given_back.all())
 
 
-def _is_suspect(attempts: int) -> bool:
-    return attempts >= SUSPECT_ATTEMPTS
+def _is_suspect(row: schema.Job) -> bool:
+    return row.cut_offs >= SUSPECT_CUT_OFFS
 
 
 async def _holds_suspect(session: AsyncSession, worker_id: str) -> bool:
     query = select(schema.Job.id).where(
-        schema.Job.lease_owner == worker_id, schema.Job.state.in_(IN_HAND), schema.Job.attempt > SUSPECT_ATTEMPTS
+        schema.Job.lease_owner == worker_id, schema.Job.state.in_(IN_HAND), schema.Job.cut_offs >= SUSPECT_CUT_OFFS
     )
     return await session.scalar(query.limit(1)) is not None
 
@@ -344,6 +343,7 @@ def new_ingest_job(*, attachment_id: str, owner: str) -> schema.Job:
         subject={},
         state=JobState.QUEUED,
         attempt=0,
+        cut_offs=0,
         fencing_token=0,
         counts={},
         step_seconds={},

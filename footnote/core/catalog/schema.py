@@ -295,6 +295,7 @@ class Job(Base):
     subject: Mapped[Json]
     state: Mapped[str] = mapped_column(String(16))
     attempt: Mapped[int] = mapped_column(default=0)
+    cut_offs: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
     fencing_token: Mapped[int] = mapped_column(default=0)

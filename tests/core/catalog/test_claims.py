@@ -113,6 +113,24 @@ async def test_what_may_have_brought_its_worker_down_twice_is_taken_alone(catalo
     assert [job.id for job, _ in await claim_many(catalog, 3)] == suspects[1:2]
 
 
+async def test_other_jobs_of_an_owner_do_not_wait_for_suspects(catalog: Catalog):
+    suspects = await queue(catalog, ANN, 3)
+    for _ in range(2):
+        await claim_many(catalog, 3)
+        await catalog.jobs.put_back_lapsed(dead_workers=["worker-1"])
+    fresh = await queue(catalog, ANN, 4)
+    assert [job.id for job, _ in await claim_many(catalog, 3)] == [suspects[0], *fresh[:2]]
+    assert [job.id for job, _ in await claim_many(catalog, 3)] == fresh[2:]
+
+
+async def test_what_failed_in_an_orderly_way_is_no_suspect(catalog: Catalog):
+    queued = await queue(catalog, ANN, 3)
+    for _ in range(2):
+        for _, lease in await claim_many(catalog, 3):
+            await catalog.jobs.retry_later(lease, delay_s=0, code="model_unavailable", message="It is down.")
+    assert [job.id for job, _ in await claim_many(catalog, 3)] == queued
+
+
 async def test_no_claim_reads_the_whole_queue(catalog: Catalog):
     """Every statement of a claim goes through an index, and the one owner's ten thousand jobs are never all read."""
     await queue_in_bulk(catalog, "bulk", BULK)

@@ -97,6 +97,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_erasures_finished_at"), ["finished_at"], unique=False)
 
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("cut_offs", sa.Integer(), nullable=False, server_default=sa.text("0")))
         batch_op.create_index("ix_jobs_lease_owner_state", ["lease_owner", "state"], unique=False)
         batch_op.create_index("ix_jobs_state_owner_created_at", ["state", "owner", "created_at", "id"], unique=False)
         batch_op.create_index("ix_jobs_owner_started_at", ["owner", "started_at"], unique=False)
@@ -137,6 +138,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_jobs_owner_started_at")
         batch_op.drop_index("ix_jobs_state_owner_created_at")
         batch_op.drop_index("ix_jobs_lease_owner_state")
+        batch_op.drop_column("cut_offs")
     op.drop_table("document_bands")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_column("redactions")
