@@ -5,6 +5,7 @@
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,10 +35,12 @@ SUITES = (
 )
 LIMIT_S = 14 * 60
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that the servers are stopped
     with ExitStack() as stack:
         try:
             environment = {**os.environ, **_servers(stack)}
