@@ -166,7 +166,7 @@ def _only_backup_of(directory: DataDirectory) -> Generator[None]:
     if not directory.path.is_dir():
         raise CommandFailed(f"There is no data directory {directory.path}.", hint="Name it with --data-dir.")
     with storage_errors(directory.path):
-        lock = os.open(directory.path / "backup.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(directory.backup_lock_file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -14,6 +14,7 @@ from footnote.cli.backup_steps import Begin, steps
 from footnote.cli.json_documents import RestoreDocument
 from footnote.cli.terminal import messages, output
 from footnote.core.backup import postgresql_catalog, sqlite_catalog
+from footnote.core.backup.begun import Begun, read_begun
 from footnote.core.backup.census import Vectors, require_known_revision
 from footnote.core.backup.content import ContentStore, pieces_of
 from footnote.core.backup.folder import find_backup, storage_errors
@@ -23,6 +24,8 @@ from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.database import sqlite_path
 from footnote.core.data_directory import DataDirectory
 from footnote.core.errors import Conflict, IndexSchemaMismatch, IndexUnavailable, UnusableBackup
+from footnote.core.ids import new_id
+from footnote.core.orphans import is_empty
 from footnote.core.settings import Settings
 
 
@@ -38,7 +41,8 @@ def restore(settings: Settings, source: Path) -> RestoreDocument:
     folder, path = find_backup(source)
     manifest = folder.read(path)
     _refuse_what_does_not_fit(manifest, settings)
-    _require_everything(manifest, folder.content)
+    with storage_errors(folder.path):
+        _require_everything(manifest, folder.content)
     directory = DataDirectory(settings.data_dir)
     with directory.being_filled(), storage_errors(directory.path), steps(messages()) as begin:
         agreement = asyncio.run(_Restoring(settings, directory, manifest, folder.content, begin).run())
@@ -101,24 +105,115 @@ class _Restoring:
         self._manifest = manifest
         self._content = content
         self._begin = begin
+        self._begun = Begun(installation=new_id("ins"))
 
     async def run(self) -> Agreement:
-        """Bring everything back, and return how index and catalog agree."""
-        if catalog_kind(self._settings) == "postgresql":
-            await postgresql_catalog.require_empty(str(self._settings.catalog.url))
-        await self._restore_blobs()
-        self._restore_files()
-        collections = await self._restore_server_index()
-        vectors = await self._restore_catalog()
-        return await self._bring_into_line(vectors, collections)
-
-    async def _restore_blobs(self) -> None:
+        """Bring everything back, and return how index and catalog agree. Before anything is written all stores are looked at."""
         store = create_blob_store(self._settings.blobs, folder=self._directory.blobs)
         await store.open()
         try:
+            former = read_begun(self._directory.restoring_file)
+            if former is not None:
+                await self._drop(former)
+            await self._require_empty_stores(store, former)
+            self._note(blobs=self._blobs_place())
+            await store.mark(self._begun.installation)
             await self._put_blobs(store)
+            self._restore_files()
+            collections = await self._restore_server_index()
+            vectors = await self._restore_catalog()
+            has_id = await self._give_id()
+            agreement = await self._bring_into_line(vectors, collections)
+            if not has_id:
+                await store.mark("")  # a catalog of an earlier version gets an id, and the store its mark, when the server opens them
+            return agreement
         finally:
             await store.close()
+
+    async def _drop(self, former: Begun) -> None:
+        """Remove what a restore that was broken off has made at the places that the settings name. Files are put there again."""
+        if former.catalog is not None and former.catalog == self._catalog_place():
+            if catalog_kind(self._settings) == "postgresql":
+                await postgresql_catalog.drop_restored(str(self._settings.catalog.url), former.rows)
+            elif self._catalog_file.exists() and sqlite_catalog.census_of(self._catalog_file).rows == former.rows:
+                self._catalog_file.unlink()
+        if former.collections and self._settings.index.kind == "qdrant" and former.index == self._settings.index.url:
+            from retrieval.index.server_backup import qdrant_snapshots  # noqa: PLC0415  # only where a server is used
+
+            async with qdrant_snapshots(self._settings.index) as snapshots:
+                for name in former.collections:
+                    await snapshots.drop(name)
+
+    async def _require_empty_stores(self, store: BlobStore, former: Begun | None) -> None:
+        """Refuse stores with something in them.
+
+        Raises:
+            Conflict: one has; nothing has been written.
+        """
+        try:
+            await self._require_no_blobs(store, former)
+            if catalog_kind(self._settings) == "postgresql":
+                await postgresql_catalog.require_empty(str(self._settings.catalog.url))
+            elif self._catalog_file.exists():
+                raise Conflict(
+                    f"There is a catalog {self._catalog_file} already.", hint="Move it away, or set catalog.url to another place."
+                )
+            await self._require_no_collections()
+        except Conflict:
+            if former is None:
+                self._directory.restoring_file.unlink(missing_ok=True)
+            raise
+
+    async def _require_no_blobs(self, store: BlobStore, former: Begun | None) -> None:
+        is_ours = former is not None and former.blobs == self._blobs_place() and await store.installation() in (former.installation, None)
+        if not is_ours and not await is_empty(store):
+            raise Conflict(
+                f"The store of files at {self._blobs_place()} is not empty.",
+                hint="Set blobs.url to another bucket or prefix: what is there is another installation's.",
+                param="blobs.url",
+            )
+
+    async def _require_no_collections(self) -> None:
+        wanted = self._collections()
+        if not wanted:
+            return
+        from retrieval.index.server_backup import qdrant_snapshots  # noqa: PLC0415  # only where a server is used
+
+        async with qdrant_snapshots(self._settings.index) as snapshots:
+            there = sorted(wanted.keys() & set(await snapshots.collections()))
+        if there:
+            raise Conflict(
+                f"The Qdrant server has a collection {there[0]} already.", hint="Set index.url to an empty server, or remove it there."
+            )
+
+    def _note(self, **made: object) -> None:
+        """Write down what is about to be made, before it is."""
+        self._begun = self._begun.model_copy(update=made)
+        self._begun.write(self._directory.restoring_file)
+
+    def _blobs_place(self) -> str:
+        blobs = self._settings.blobs
+        return str(self._directory.blobs) if blobs.url is None else f"{blobs.url} {blobs.endpoint or ''}".strip()
+
+    def _catalog_place(self) -> str:
+        if catalog_kind(self._settings) == "sqlite":
+            return str(self._catalog_file.absolute())
+        return postgresql_catalog.place_of(str(self._settings.catalog.url))
+
+    @property
+    def _catalog_file(self) -> Path:
+        url = self._settings.catalog.url
+        return self._directory.catalog if url is None else sqlite_path(url) or self._directory.catalog
+
+    def _collections(self) -> dict[str, Stored]:
+        if self._settings.index.kind != "qdrant":
+            return {}
+        return {name.removeprefix(f"{QDRANT}/"): stored for name, stored in self._manifest.files.items() if _is_in(name, QDRANT)}
+
+    async def _give_id(self) -> bool:
+        if catalog_kind(self._settings) == "postgresql":
+            return await postgresql_catalog.give_id(str(self._settings.catalog.url), self._begun.installation)
+        return sqlite_catalog.give_id(self._catalog_file, self._begun.installation)
 
     async def _put_blobs(self, store: BlobStore) -> None:
         wanted = {sha256: size for sha256, size in self._manifest.blobs.items() if sha256 not in self._manifest.damaged}
@@ -138,29 +233,31 @@ class _Restoring:
             advance()
 
     async def _restore_server_index(self) -> list[str]:
-        collections = {name.removeprefix(f"{QDRANT}/"): stored for name, stored in self._manifest.files.items() if _is_in(name, QDRANT)}
-        if not collections or self._settings.index.kind != "qdrant":
+        collections = self._collections()
+        if not collections:
             return []
         from retrieval.index.server_backup import qdrant_snapshots  # noqa: PLC0415  # only where a server is used
 
         async with qdrant_snapshots(self._settings.index) as snapshots:
             for name, stored in collections.items():
+                self._note(index=self._settings.index.url, collections=[*self._begun.collections, name])
                 await snapshots.restore(name, self._content.path(stored.sha256))
         return list(collections)
 
     async def _restore_catalog(self) -> Vectors:
         advance = self._begin("catalog", 1)
         sha256 = self._manifest.files[CATALOG].sha256
-        url = self._settings.catalog.url
+        self._note(catalog=self._catalog_place(), rows=self._manifest.catalog.rows)
         if catalog_kind(self._settings) == "postgresql":
-            await postgresql_catalog.restore_catalog(str(url), self._content.path(sha256))
-            vectors = await postgresql_catalog.vectors_of(str(url))
+            url = str(self._settings.catalog.url)
+            await postgresql_catalog.restore_catalog(url, self._content.path(sha256))
+            vectors = await postgresql_catalog.vectors_of(url)
         else:
-            destination = self._directory.catalog if url is None else sqlite_path(url) or self._directory.catalog
-            if destination.exists():
-                raise Conflict(f"There is a catalog {destination} already.", hint="Move it away, or set catalog.url to another place.")
-            self._content.write_to(sha256, destination)
-            vectors = sqlite_catalog.vectors_of(destination)
+            incoming = self._catalog_file.with_name(f"{self._catalog_file.name}.restoring")
+            incoming.unlink(missing_ok=True)  # of a restore that was killed
+            self._content.write_to(sha256, incoming)
+            incoming.replace(self._catalog_file)
+            vectors = sqlite_catalog.vectors_of(self._catalog_file)
         advance()
         return vectors
 

@@ -25,7 +25,10 @@ from footnote.core.errors import Conflict, DataDirectoryInUse, StorageUnavailabl
 # A command line that looks whether a server runs holds the lock for an instant; a server that starts in that instant waits it out.
 PATIENCE_S = 1.0
 _POLL_S = 0.02
+_OF_THE_FILE_SYSTEM = "lost+found"
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+
+INDEX_SNAPSHOT = "index-snapshot"
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -98,6 +101,11 @@ class DataDirectory:
         return self.path / "restoring"
 
     @property
+    def index_snapshot(self) -> Path:
+        """Where a running server puts copies of its indexes for a backup."""
+        return self.path / INDEX_SNAPSHOT
+
+    @property
     def server_file(self) -> Path:
         """Where the server that listens says how to reach it."""
         return self.path / "server.json"
@@ -106,6 +114,11 @@ class DataDirectory:
     def lock_file(self) -> Path:
         """What the owner holds a lock on; it stays when the owner goes, since removing it would let two own it."""
         return self.path / "owner.lock"
+
+    @property
+    def backup_lock_file(self) -> Path:
+        """What a backup of this directory holds a lock on."""
+        return self.path / "backup.lock"
 
     def create(self) -> None:
         """Create the folders that are not there, readable by this user alone; a folder that has content keeps its mode.
@@ -158,7 +171,7 @@ class DataDirectory:
             token=SecretStr(secrets.token_urlsafe(32)),
         )
         with _storage_errors(self.server_file):
-            _write_privately(self.server_file, server.model_dump_json(indent=2))
+            write_privately(self.server_file, server.model_dump_json(indent=2))
         return server
 
     def release(self) -> None:
@@ -180,6 +193,7 @@ class DataDirectory:
         self.acquire()
         try:
             self._require_whole()
+            self._remove_leftover_snapshot()
             yield
         finally:
             self.release()
@@ -198,7 +212,7 @@ class DataDirectory:
                 self._empty_or_refuse()
                 self.restoring_file.touch(mode=0o600)
                 yield
-                self.restoring_file.unlink()
+                self.restoring_file.unlink(missing_ok=True)
         finally:
             self.release()
 
@@ -214,6 +228,18 @@ class DataDirectory:
         server = None if owner is None else _read(self.server_file, RunningServer)
         return server if server is not None and owner is not None and server.pid == owner.pid else None
 
+    def _remove_leftover_snapshot(self) -> None:
+        """Remove what a backup that was killed has left: vectors. One that is still being made holds its lock, and removes it itself."""
+        if not self.index_snapshot.exists():
+            return
+        with _storage_errors(self.path):
+            lock = os.open(self.backup_lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                if _locked(lock, fcntl.LOCK_EX, patience_s=0):
+                    shutil.rmtree(self.index_snapshot)
+            finally:
+                os.close(lock)
+
     def _require_whole(self) -> None:
         if self.restoring_file.exists():
             raise StorageUnavailable(
@@ -225,10 +251,10 @@ class DataDirectory:
     def _empty_or_refuse(self) -> None:
         broken_off = self.restoring_file.exists()
         for entry in self.path.iterdir():
-            if entry in (self.lock_file, self.restoring_file):
+            if entry in (self.lock_file, self.restoring_file) or entry.name == _OF_THE_FILE_SYSTEM:
                 continue
             if broken_off:
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+                _clear_away(entry)
             elif not entry.is_dir() or any(file.is_file() for file in entry.rglob("*")):
                 raise Conflict(
                     f"The data directory {self.path} is not empty: it holds {entry.name}.",
@@ -267,7 +293,7 @@ def folder_id(folder: Path) -> str:
     path = folder / "folder.id"
     with _storage_errors(path):
         if not path.exists():
-            _write_privately(path, secrets.token_hex(16))
+            write_privately(path, secrets.token_hex(16))
         return path.read_text(encoding="utf-8").strip()
 
 
@@ -314,7 +340,8 @@ def _read(path: Path, record: type[Record]) -> Record | None:
         return None  # not there, or being written at this moment
 
 
-def _write_privately(path: Path, text: str) -> None:
+def write_privately(path: Path, text: str) -> None:
+    """Write a file that only this user reads, whole or not at all, through to the disk."""
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -322,6 +349,26 @@ def _write_privately(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _clear_away(entry: Path) -> None:
+    """Remove an entry of the data directory; a volume that is mounted there, or a folder that a link leads to, is emptied."""
+    if not entry.is_dir():
+        entry.unlink()
+        return
+    for inner in entry.iterdir():
+        if inner.is_dir() and not inner.is_symlink():
+            if inner.name != _OF_THE_FILE_SYSTEM:
+                shutil.rmtree(inner)
+        else:
+            inner.unlink()
+    if entry.is_symlink():
+        return
+    try:
+        entry.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+            raise
 
 
 @contextmanager

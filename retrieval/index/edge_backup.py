@@ -6,6 +6,7 @@ from pathlib import Path
 
 from qdrant_edge import EdgeShard, FacetRequest, UpdateOperation
 
+from footnote.core.data_directory import INDEX_SNAPSHOT
 from footnote.core.offload import offload
 from retrieval.index import edge_shard
 from retrieval.index.edge import EdgeIndex
@@ -17,8 +18,7 @@ from retrieval.index.filters import AllOf, OneOf
 from retrieval.index.port import Index
 from retrieval.index.schema import VERSION, IndexStamp
 
-SNAPSHOT = "index-snapshot"
-"""Where in the data directory a running server puts copies of its indexes for a backup."""
+SNAPSHOT = INDEX_SNAPSHOT
 
 _DEPTH = 3
 VERSIONS_PER_CALL = 1_000

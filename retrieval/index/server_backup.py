@@ -89,6 +89,11 @@ class QdrantSnapshots:
                 files={"snapshot": (f"{collection}.snapshot", file)},
             )
 
+    async def drop(self, collection: str) -> None:
+        """Remove a collection; one that is not there is no error."""
+        if collection in await self.collections():
+            await self._call("DELETE", f"/collections/{_in_url(collection)}")
+
     async def keep_only(self, collection: str, version_ids: Collection[str]) -> tuple[Mapping[str, int], int]:
         """Delete the points of all other versions; return the number of points of each version that is left, and how many went."""
         answer = await self._call(

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from footnote.cli import backup_making
@@ -26,13 +28,16 @@ from footnote.core.blobs import FolderBlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
 from footnote.core.data_directory import DataDirectory
-from footnote.core.errors import CatalogUnavailable, Conflict, DataDirectoryInUse, StorageUnavailable, UnusableBackup
+from footnote.core.errors import CatalogUnavailable, Conflict, DataDirectoryInUse, IndexUnavailable, StorageUnavailable, UnusableBackup
+from footnote.core.orphans import remove_orphans
 from footnote.core.settings import Settings, load_settings
 from footnote.core.types import EVERYONE
 from retrieval.index.edge import EdgeIndex
+from retrieval.index.server_backup import QdrantSnapshots
 from tests.core.backup.forgetting import forget
 from tests.core.catalog.story import attach, collection, ingest, upload
 from tests.retrieval.index.points import RECIPE, point
+from tests.retrieval.index.test_server_backup import OURS, ScriptedQdrant
 
 FOOTNOTE = Path(sys.executable).with_name("footnote")
 
@@ -123,7 +128,9 @@ async def test_all_of_it_comes_back(installed: Installation, tmp_path: Path):
     assert (restored.files, restored.points, restored.points_dropped, restored.versions_to_read_again) == (2, 2, 0, 0)
     there = DataDirectory(tmp_path / "restored")
     assert (there.adapters / "ada_1" / "adapter.safetensors").read_bytes() == b"weights"
-    assert files_of(there.blobs) == files_of(installed.directory.blobs)
+    blobs = files_of(there.blobs)
+    del blobs["installation.id"]
+    assert blobs == files_of(installed.directory.blobs)
     assert not there.restoring_file.exists()
     again = Catalog(sqlite_url(there.catalog))
     assert [await again.versions.text_of(version) for version in versions] == ["Tides follow the moon.", "Gales follow the season."]
@@ -285,6 +292,102 @@ async def test_a_restore_that_broke_off_is_no_data_directory_until_it_is_done_ag
     assert in_thread(lambda: restore(settings_of(tmp_path / "restored"), tmp_path / "backups")).files == 1
     with DataDirectory(tmp_path / "restored").owned():
         pass
+
+
+async def broken_off_at_the_end(self: object, vectors: object, collections: object) -> object:
+    raise IndexUnavailable("the power went")
+
+
+def break_off(settings: Settings, backups: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restore, and have it end in an error when everything was brought back."""
+    with monkeypatch.context() as broken:
+        broken.setattr("footnote.cli.restore._Restoring._bring_into_line", broken_off_at_the_end)
+        with pytest.raises(IndexUnavailable, match="power"):
+            in_thread(lambda: restore(settings, backups))
+
+
+async def test_a_restore_that_broke_off_with_its_catalog_elsewhere_can_be_done_again(
+    installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await installed.add("Tides follow the moon.")
+    made_in(installed, tmp_path)
+    elsewhere = tmp_path / "elsewhere.sqlite"
+    settings = settings_of(tmp_path / "restored", catalog={"url": sqlite_url(elsewhere)})
+    break_off(settings, tmp_path / "backups", monkeypatch)
+    assert elsewhere.exists()
+    assert in_thread(lambda: restore(settings, tmp_path / "backups")).files == 1
+    assert not DataDirectory(tmp_path / "restored").restoring_file.exists()
+
+
+async def test_a_catalog_that_was_used_since_the_restore_broke_off_stays(
+    installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made_in(installed, tmp_path)
+    elsewhere = tmp_path / "elsewhere.sqlite"
+    settings = settings_of(tmp_path / "restored", catalog={"url": sqlite_url(elsewhere)})
+    break_off(settings, tmp_path / "backups", monkeypatch)
+    used = Catalog(sqlite_url(elsewhere))
+    file = await upload(used, text="came since")
+    await used.close()
+    with pytest.raises(Conflict, match="already"):
+        in_thread(lambda: restore(settings, tmp_path / "backups"))
+    assert await used.files.get(file.id, owner=file.owner) == file
+    await used.close()
+
+
+async def test_nothing_is_written_where_one_store_is_not_empty(installed: Installation, tmp_path: Path):
+    await installed.add("Tides follow the moon.")
+    made_in(installed, tmp_path)
+    (tmp_path / "elsewhere.sqlite").write_text("somebody's")
+    settings = settings_of(tmp_path / "restored", catalog={"url": sqlite_url(tmp_path / "elsewhere.sqlite")})
+    with pytest.raises(Conflict, match="already"):
+        in_thread(lambda: restore(settings, tmp_path / "backups"))
+    assert set(files_of(tmp_path / "restored")) == {"owner.lock"}
+    with DataDirectory(tmp_path / "restored").owned():
+        pass
+
+
+async def test_collections_that_a_restore_has_made_on_a_server_are_made_again_and_others_are_left(
+    installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await installed.add("Tides follow the moon.")
+    qdrant = ScriptedQdrant()
+
+    @asynccontextmanager
+    async def scripted(_settings: object) -> AsyncIterator[QdrantSnapshots]:
+        async with httpx.AsyncClient(base_url="http://qdrant:6333", transport=httpx.MockTransport(qdrant)) as http:
+            yield QdrantSnapshots(http)
+
+    monkeypatch.setattr("retrieval.index.server_backup.qdrant_snapshots", scripted)
+    index = {"kind": "qdrant", "url": "http://qdrant:6333"}
+    with_server = settings_of(installed.directory.path, index=index)
+    in_thread(lambda: backup(with_server, tmp_path / "backups", keep=7, without_index=False))
+    settings = settings_of(tmp_path / "restored", index=index)
+    with pytest.raises(Conflict, match="collection"):
+        in_thread(lambda: restore(settings, tmp_path / "backups"))
+    assert set(files_of(tmp_path / "restored")) == {"owner.lock"}, "nothing is written before all stores were looked at"
+    del qdrant.collections[OURS]
+    break_off(settings, tmp_path / "backups", monkeypatch)
+    assert OURS in qdrant.collections
+    in_thread(lambda: restore(settings, tmp_path / "backups"))
+    assert qdrant.collections == {OURS: b"segments", "of-somebody-else": b""}
+
+
+async def test_what_is_restored_is_another_installation(installed: Installation, tmp_path: Path):
+    former, _ = await installed.catalog.installation.id()
+    await installed.blobs.mark(former)
+    await installed.add("Tides follow the moon.")
+    made_in(installed, tmp_path)
+    in_thread(lambda: restore(settings_of(tmp_path / "restored"), tmp_path / "backups"))
+    there = DataDirectory(tmp_path / "restored")
+    again, blobs = Catalog(sqlite_url(there.catalog)), FolderBlobStore(there.blobs)
+    assert (await again.installation.id()) == (await blobs.installation(), False)
+    assert await blobs.installation() != former
+    # Set to production's store by mistake, the copy leaves what came there since.
+    newer = await installed.blobs.put(pieces(b"came since"), max_bytes=100)
+    assert await remove_orphans(installed.blobs, again) == 0
+    assert await installed.blobs.exists(newer.sha256)
+    await again.close()
 
 
 async def test_a_catalog_that_is_not_the_manifests_is_told(installed: Installation, tmp_path: Path):

@@ -1,5 +1,7 @@
 """One server owns a data directory; the lock is the kernel's, so that no death of a process leaves it behind."""
 
+import errno
+import fcntl
 import os
 import signal
 import stat
@@ -178,3 +180,39 @@ def test_a_directory_that_cannot_be_written_is_explained(tmp_path: Path):
 def test_a_file_system_that_cannot_be_written_is_explained():
     with pytest.raises(StorageUnavailable, match="right to write"):
         DataDirectory(Path("/proc/footnote")).acquire()
+
+
+def test_a_volume_below_that_a_restore_has_filled_is_emptied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    directory, linked = DataDirectory(tmp_path / "data"), tmp_path / "disk"
+    directory.create()
+    (directory.blobs / "ab").mkdir()
+    (directory.blobs / "ab" / "cd").write_text("half")
+    linked.mkdir()
+    (linked / "file").write_text("half")
+    (directory.path / "adapters").symlink_to(linked)
+    directory.restoring_file.touch()
+    rmdir = os.rmdir
+
+    def of_a_volume(path: str | Path, **options: int) -> None:
+        if Path(path) == directory.blobs:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
+        rmdir(path, **options)
+
+    monkeypatch.setattr(os, "rmdir", of_a_volume)
+    with directory.being_filled():
+        assert list(directory.blobs.iterdir()) == []
+        assert list(linked.iterdir()) == []
+    assert not directory.restoring_file.exists()
+
+
+def test_what_a_killed_backup_has_left_of_the_index_is_removed_and_nothing_of_one_that_is_made(tmp_path: Path):
+    directory = DataDirectory(tmp_path)
+    directory.create()
+    directory.index_snapshot.mkdir()
+    (directory.index_snapshot / "vectors").write_text("")
+    with directory.backup_lock_file.open("w") as being_made:
+        fcntl.flock(being_made, fcntl.LOCK_EX)
+        with directory.owned():
+            assert directory.index_snapshot.exists()
+    with directory.owned():
+        assert not directory.index_snapshot.exists()

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from footnote.cli.backup import backup, verify
 from footnote.cli.restore import restore
 from footnote.core.backup import postgresql_catalog
 from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.errors import Conflict
+from footnote.core.errors import CatalogUnavailable, Conflict, StorageUnavailable
 from footnote.core.settings import Settings, load_settings
 from footnote.core.types import EVERYONE
 from tests.core.catalog.story import attach, collection, ingest, upload
@@ -73,6 +74,43 @@ async def test_catalog_and_files_come_back(postgres_databases: PostgresDatabases
 
     with pytest.raises(Conflict, match="not empty"):
         in_thread(lambda: restore(settings_of(tmp_path / "again", str(elsewhere.catalog.url), bucket), tmp_path / "backups"))
+
+
+async def test_a_restore_that_broke_off_can_be_done_again(
+    postgres_databases: PostgresDatabases, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "data").mkdir()
+    settings = settings_of(tmp_path / "data", postgres_databases.create(tmp_path), bucket)
+    await fill(settings)
+    in_thread(lambda: backup(settings, tmp_path / "backups", keep=7, without_index=False))
+    elsewhere = settings_of(tmp_path / "elsewhere", postgres_databases.create_empty(tmp_path), create_bucket())
+
+    async def broken_off(self: object, vectors: object, collections: object) -> object:
+        raise StorageUnavailable("the power went")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("footnote.cli.restore._Restoring._bring_into_line", broken_off)
+        with pytest.raises(StorageUnavailable, match="power"):
+            in_thread(lambda: restore(elsewhere, tmp_path / "backups"))
+    assert in_thread(lambda: restore(elsewhere, tmp_path / "backups")).files == 1
+
+
+async def test_a_bucket_of_another_installation_is_refused(postgres_databases: PostgresDatabases, bucket: str, tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    settings = settings_of(tmp_path / "data", postgres_databases.create(tmp_path), bucket)
+    await fill(settings)
+    in_thread(lambda: backup(settings, tmp_path / "backups", keep=7, without_index=False))
+    empty = postgres_databases.create_empty(tmp_path)
+    with pytest.raises(Conflict, match="store of files"):
+        in_thread(lambda: restore(settings_of(tmp_path / "trial", empty, bucket), tmp_path / "backups"))
+    await postgresql_catalog.require_empty(empty)
+
+
+async def test_a_wrong_password_is_said_in_our_words(postgres_databases: PostgresDatabases, tmp_path: Path):
+    url = make_url(postgres_databases.create(tmp_path)).set(username="nobody_of_this_name").render_as_string(hide_password=False)
+    with pytest.raises(CatalogUnavailable, match="Check user and password") as refused:
+        await postgresql_catalog.census_of(url)
+    assert "sqlalche" not in str(refused.value)
 
 
 async def test_the_counts_are_those_of_the_dump(postgres_databases: PostgresDatabases, tmp_path: Path):

@@ -4,21 +4,23 @@ They are told where the database is by their environment: what stands in a comma
 """
 
 import asyncio
+import getpass
 import os
 import shutil
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from footnote.core.backup.census import TABLES_OF_POSTGRESQL, Census, Vectors, read_vectors, take_census
+from footnote.core.catalog.database_errors import translated
 from footnote.core.errors import CatalogUnavailable, Conflict, StorageUnavailable
 
 _ERROR_CHARS = 600
+_TRUTHS = {"true": "require", "on": "require", "1": "require", "false": "disable", "off": "disable", "0": "disable"}
 _OF_THE_URL = {"ssl": "PGSSLMODE", "sslmode": "PGSSLMODE", "application_name": "PGAPPNAME"}
 
 
@@ -48,6 +50,35 @@ async def restore_catalog(url: str, dump: Path) -> None:
     environment = environment_of(make_url(url))
     options = ("--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", f"--dbname={environment['PGDATABASE']}")
     await _run("pg_restore", *options, str(dump), url=url)
+
+
+async def give_id(url: str, installation: str) -> bool:
+    """Give a restored catalog another installation's id in place of its own; False where it has none, as those of earlier versions.
+
+    Raises:
+        CatalogUnavailable: the database does not answer.
+    """
+    async with _connected(url) as connection:
+        if (await connection.exec_driver_sql("SELECT to_regclass('installations')")).scalar_one() is None:
+            return False
+        changed = await connection.execute(text("UPDATE installations SET id = :id"), {"id": installation})
+        await connection.commit()
+        return changed.rowcount > 0
+
+
+async def drop_restored(url: str, rows: Mapping[str, int]) -> None:
+    """Remove the tables of a restore that was broken off; where they do not have these very rows they stay: somebody has used them.
+
+    Raises:
+        CatalogUnavailable: the database does not answer.
+    """
+    async with _connected(url) as connection:
+        found = {str(row[0]) for row in (await connection.exec_driver_sql(TABLES_OF_POSTGRESQL)).all()}
+        if not found or (await connection.run_sync(_census)).rows != dict(rows):
+            return
+        for table in sorted(found):
+            await connection.exec_driver_sql(f'DROP TABLE "{table}" CASCADE')
+        await connection.commit()
 
 
 async def require_empty(url: str) -> None:
@@ -104,7 +135,17 @@ def environment_of(url: URL) -> dict[str, str]:
                 found[f"PG{key.upper()}"] = value
             elif key in _OF_THE_URL:
                 found[_OF_THE_URL[key]] = value
+    if "PGSSLMODE" in found:
+        found["PGSSLMODE"] = _TRUTHS.get(found["PGSSLMODE"].lower(), found["PGSSLMODE"])
+    # What the driver takes where the address names none; pg_restore has to be told.
+    found.setdefault("PGDATABASE", os.environ.get("PGDATABASE") or found.get("PGUSER") or os.environ.get("PGUSER") or getpass.getuser())
     return found
+
+
+def place_of(url: str) -> str:
+    """Return where a database is, without user and password."""
+    environment = environment_of(make_url(url))
+    return f"{environment.get('PGHOST', '')}:{environment.get('PGPORT', '')}/{environment['PGDATABASE']}"
 
 
 @asynccontextmanager
@@ -112,10 +153,8 @@ async def _connected(url: str) -> AsyncGenerator[AsyncConnection]:
     """Open a transaction that sees one state for its whole length."""
     engine = create_async_engine(url, isolation_level="REPEATABLE READ")
     try:
-        async with engine.connect() as connection:
+        async with translated(), engine.connect() as connection:
             yield connection
-    except (DBAPIError, OSError) as error:
-        raise CatalogUnavailable(f"The catalog does not answer: {error}.", hint="Check that its database runs.") from error
     finally:
         await engine.dispose()
 

@@ -71,6 +71,23 @@ def check(catalog: Path) -> list[str]:
     return [line for line in said if line != "ok"] + broken
 
 
+def give_id(catalog: Path, installation: str) -> bool:
+    """Give a restored catalog another installation's id in place of its own; False where it has none, as those of earlier versions.
+
+    Raises:
+        UnusableBackup: it is damaged.
+    """
+    try:
+        with closing(_connect(catalog)) as connection:
+            if not _rows(connection, "SELECT name FROM sqlite_master WHERE name = 'installations'"):
+                return False
+            changed = connection.execute("UPDATE installations SET id = ?", (installation,)).rowcount
+            connection.commit()
+            return changed > 0
+    except sqlite3.Error as error:
+        raise UnusableBackup(f"The backup's catalog cannot be used: {error}.", hint="Use another backup.") from error
+
+
 @contextmanager
 def _opened(catalog: Path) -> Generator[sqlite3.Connection]:
     try:

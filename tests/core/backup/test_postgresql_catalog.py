@@ -29,6 +29,16 @@ def test_where_the_database_is_stands_in_the_environment():
     }
 
 
+@pytest.mark.parametrize(("given", "mode"), [("true", "require"), ("false", "disable"), ("verify-full", "verify-full")])
+def test_modes_of_tls_are_named_as_postgresqls_programs_name_them(given: str, mode: str):
+    assert postgresql_catalog.environment_of(make_url(f"postgresql+asyncpg://anna@db/notes?ssl={given}"))["PGSSLMODE"] == mode
+
+
+def test_a_database_that_is_not_named_has_the_users_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("PGDATABASE", raising=False)
+    assert postgresql_catalog.environment_of(make_url("postgresql+asyncpg://anna@db"))["PGDATABASE"] == "anna"
+
+
 async def test_no_secret_stands_in_a_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     program(tmp_path, "pg_dump", f'echo "$@" > {tmp_path}/arguments; echo "$PGPASSWORD" > {tmp_path}/password')
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

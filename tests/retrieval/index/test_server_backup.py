@@ -32,13 +32,16 @@ class ScriptedQdrant:
         path, method = request.url.path, request.method
         if (method, path) == ("GET", "/collections"):
             return result({"collections": [{"name": name} for name in self.collections]})
-        name, place = re.fullmatch(r"/collections/([^/]+)(/.*)", path).groups()
+        name, place = re.fullmatch(r"/collections/([^/]+)(/.*|)", path).groups()
         if place == "/snapshots/upload":
             content = re.search(rb"\r\n\r\n(.*)\r\n--", request.read(), re.DOTALL)
             self.collections[name] = content[1]
             return result(True)
         if name not in self.collections:
             return httpx.Response(404, json={"status": {"error": "Not found"}})
+        if (method, place) == ("DELETE", ""):
+            del self.collections[name]
+            return result(True)
         if place == "/cluster":
             return result({"local_shards": [{}], "remote_shards": self.remote_shards})
         if (method, place) == ("POST", "/snapshots"):
@@ -108,6 +111,12 @@ async def test_a_snapshot_makes_a_collection_that_is_not_there(snapshots: Qdrant
     del qdrant.collections[OURS]
     await snapshots.restore(OURS, tmp_path / "snapshot")
     assert qdrant.collections[OURS] == b"segments\r\nof another"
+
+
+async def test_a_collection_is_dropped_where_it_is_there(snapshots: QdrantSnapshots, qdrant: ScriptedQdrant):
+    for _ in range(2):
+        await snapshots.drop(OURS)
+    assert set(qdrant.collections) == {"of-somebody-else"}
 
 
 async def test_points_of_unknown_versions_are_dropped(snapshots: QdrantSnapshots, qdrant: ScriptedQdrant):
