@@ -95,7 +95,7 @@ async def faults(catalog: Catalog, index: Index, *, names: Sequence[str], blobs:
 
 
 def _stored(blobs: Path) -> set[str]:
-    return {path.parent.name + path.name for path in blobs.rglob("*") if path.is_file()}
+    return {path.parent.name + path.name for path in blobs.glob("[0-9a-f][0-9a-f]/*")}
 
 
 @asynccontextmanager
