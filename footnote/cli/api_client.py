@@ -23,7 +23,7 @@ from footnote.cli.api_objects import (
     SearchHit,
     UploadedFile,
 )
-from footnote.cli.failure import CommandFailed
+from footnote.cli.failure import CommandFailed, Refused
 from footnote.core.filenames import sanitised_filename
 
 CONNECT_TIMEOUT_S = 10.0
@@ -221,7 +221,7 @@ class ApiClient:
             message = str(response.json()["error"]["message"])
         except (ValueError, KeyError, TypeError):
             message = f"The server at {self.url} answered with status {response.status_code}."
-        raise CommandFailed(message)
+        raise Refused(message)
 
 
 class CountedReader:

@@ -35,6 +35,10 @@ Written from `footnote/cli` by `python -m footnote.cli.command_line_reference > 
 All commands but `serve` talk HTTP to the server that owns the data directory. Where none runs, a command starts one for itself, on a free
 port of this machine, and stops it at its end: what works beside a server works without one.
 
+A server with keys (`server.keys`) keeps the files of each key's owner apart. Give a key with `--key` or, better, in `FOOTNOTE_KEY`: what
+the command brings in belongs to its owner, and it changes that owner's files. Without one it acts for the user who runs the server, who is
+the owner `local`, has no part in the others' files, and alone may re-index the collection `default`.
+
 | exit status | meaning |
 | --- | --- |
 | 0 | done; for `serve`, stopped by Ctrl-C or SIGTERM |

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 
 from footnote.cli.api_client import ApiClient
+from footnote.cli.failure import WRONG_USAGE, CommandFailed
 from footnote.cli.listening import listening
 from footnote.core.data_directory import RunningServer, find_running_server
 from footnote.core.errors import DataDirectoryInUse
@@ -15,15 +16,29 @@ STARTING_S = 60.0
 
 
 @contextmanager
-def connect(settings: Settings) -> Generator[ApiClient]:
+def connect(settings: Settings, *, key: str | None = None) -> Generator[ApiClient]:
     """Yield a client of the server that owns the data directory, starting one for the length of the block where there is none.
 
+    Args:
+        settings: of this process.
+        key: a key of the server's, for whose owner the client acts; without one it acts for the user who runs the server.
+
     Raises:
-        CommandFailed, FootnoteError: there is none, and it cannot be started.
+        CommandFailed: the key is none that a server could have.
+        CommandFailed, FootnoteError: there is no server, and it cannot be started.
     """
+    secret = _sendable(key)
     with ExitStack() as stack:
         running = find_running_server(settings.data_dir) or _start(settings, stack)
-        yield stack.enter_context(ApiClient(running.url, token=running.token.get_secret_value()))
+        yield stack.enter_context(ApiClient(running.url, token=secret or running.token.get_secret_value()))
+
+
+def _sendable(key: str | None) -> str | None:
+    """Return the key without white space around it. What cannot stand in a header is refused here, where nobody quotes it."""
+    key = (key or "").strip()
+    if any(not "!" <= character <= "~" for character in key):
+        raise CommandFailed("The key has a character that no key has.", hint="Look at --key or FOOTNOTE_KEY.", exit_status=WRONG_USAGE)
+    return key or None
 
 
 def _start(settings: Settings, stack: ExitStack) -> RunningServer:

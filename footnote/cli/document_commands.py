@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from footnote.cli.failure import FAILED
-from footnote.cli.options import AsJson, CollectionName, DataDir, settings_of
+from footnote.cli.failure import FAILED, WRONG_USAGE, CommandFailed
+from footnote.cli.options import AsJson, CollectionName, DataDir, Key, KeyInGroup, settings_of
 
 if TYPE_CHECKING:
     from footnote.cli.document_actions import Action, Chosen
@@ -27,12 +27,16 @@ Wait = Annotated[bool, typer.Option("--wait", help="Stay until they have been re
 class _Given:
     """Options that stand before the name of the action."""
 
-    collection: str | None
-    data_dir: Path | None
+    collection: str | None = None
+    data_dir: Path | None = None
+    key: str | None = None
+    as_json: bool = False
 
 
 @documents_app.callback()
-def documents(context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def documents(
+    context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False
+) -> None:
     """List the documents with their state, and cancel, retry, process or erase some.
 
     For example:
@@ -41,21 +45,22 @@ def documents(context: typer.Context, *, collection: CollectionName = None, data
         footnote documents --collection contracts --json
         footnote documents retry --failed
     """
-    context.obj = _Given(collection, data_dir)
+    context.obj = given = _Given(collection, data_dir, key, as_json)
     if context.invoked_subcommand is None:
-        _list(collection, data_dir, as_json=as_json)
+        _list(given)
 
 
 @documents_app.command("list")
-def list_documents(context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def list_documents(
+    context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, key: KeyInGroup = None, as_json: AsJson = False
+) -> None:
     """List the documents with their state, how far they are, and why they failed. `footnote documents` alone does the same.
 
     For example:
 
         footnote documents list --collection contracts
     """
-    given = _given(context)
-    _list(collection or given.collection, data_dir or given.data_dir, as_json=as_json)
+    _list(_given(context, _Given(collection, data_dir, key, as_json)))
 
 
 @documents_app.command()
@@ -66,6 +71,7 @@ def cancel(
     every: Annotated[bool, typer.Option("--all", help="All that are being read.")] = False,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
     """Stop reading documents. One that could be searched before stays so, as it was.
@@ -78,7 +84,7 @@ def cancel(
     from footnote.cli.document_actions import Chosen
 
     chosen = Chosen(tuple(files or ()), states=frozenset({"in_progress"}) if every else frozenset())
-    _act(context, "cancel", chosen, collection, data_dir, as_json=as_json)
+    _act(context, "cancel", chosen, _Given(collection, data_dir, key, as_json))
 
 
 @documents_app.command()
@@ -91,6 +97,7 @@ def retry(
     wait: Wait = False,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
     """Read documents again that failed or were cancelled.
@@ -103,7 +110,7 @@ def retry(
     from footnote.cli.document_actions import Chosen
 
     states = frozenset({"failed", "cancelled"}) if every else frozenset({"failed"}) if failed else frozenset[str]()
-    _act(context, "retry", Chosen(tuple(files or ()), states=states), collection, data_dir, as_json=as_json, wait=wait)
+    _act(context, "retry", Chosen(tuple(files or ()), states=states), _Given(collection, data_dir, key, as_json), wait=wait)
 
 
 @documents_app.command()
@@ -116,6 +123,7 @@ def process(
     wait: Wait = False,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
     """Read documents again as the settings say now, also those that are completed. Searches find what they found until that is done.
@@ -129,7 +137,7 @@ def process(
 
     at_rest = frozenset({"completed", "failed", "cancelled"})
     states = at_rest if every else frozenset({"failed"}) if failed else frozenset[str]()
-    _act(context, "process", Chosen(tuple(files or ()), states=states), collection, data_dir, as_json=as_json, wait=wait)
+    _act(context, "process", Chosen(tuple(files or ()), states=states), _Given(collection, data_dir, key, as_json), wait=wait)
 
 
 @documents_app.command()
@@ -139,6 +147,7 @@ def erase(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")] = False,
     data_dir: DataDir = None,
+    key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase files everywhere: from all collections, storage, answers, evaluation cases and training data. It cannot be undone.
@@ -155,50 +164,54 @@ def erase(
     from footnote.cli.erase import erase as run
     from footnote.cli.terminal import print_json
 
-    given = _given(context)
-    with connect(settings_of(data_dir or given.data_dir)) as client:
+    given = _given(context, _Given(None, data_dir, key, as_json))
+    if given.collection is not None:
+        raise CommandFailed(
+            "Erasing is not for one collection: it removes files everywhere.",
+            hint="Leave --collection out. To take a file out of one alone: DELETE /v1/vector_stores/{id}/files/{file_id}.",
+            exit_status=WRONG_USAGE,
+        )
+    with connect(settings_of(given.data_dir), key=given.key) as client:
         chosen = meant(client.files(), files)
         if not yes and not agreed(chosen):
             raise typer.Exit(FAILED)
         document = run(client, chosen)
-    print_json(document) if as_json else show_erased(document)
+    print_json(document) if given.as_json else show_erased(document)
     if document.failed:
         raise typer.Exit(FAILED)
 
 
-def _list(collection: str | None, data_dir: Path | None, *, as_json: bool) -> None:
+def _list(given: _Given) -> None:
     from footnote.cli.connection import connect
     from footnote.cli.documents import documents as run
     from footnote.cli.documents import show_documents
     from footnote.cli.terminal import print_json
 
-    with connect(settings_of(data_dir)) as client:
-        document = run(client, collection=collection)
-    print_json(document) if as_json else show_documents(document)
+    with connect(settings_of(given.data_dir), key=given.key) as client:
+        document = run(client, collection=given.collection)
+    print_json(document) if given.as_json else show_documents(document)
 
 
-def _act(
-    context: typer.Context,
-    action: "Action",
-    chosen: "Chosen",
-    collection: str | None,
-    data_dir: Path | None,
-    *,
-    as_json: bool,
-    wait: bool = False,
-) -> None:
+def _act(context: typer.Context, action: "Action", chosen: "Chosen", own: _Given, *, wait: bool = False) -> None:
     from footnote.cli.connection import connect
     from footnote.cli.document_actions import act, require_choice, show_changed
     from footnote.cli.terminal import print_json
 
-    given = _given(context)
+    given = _given(context, own)
     require_choice(chosen)
-    with connect(settings_of(data_dir or given.data_dir)) as client:
-        document = act(client, action, chosen, collection=collection or given.collection, wait=wait)
-    print_json(document) if as_json else show_changed(document)
+    with connect(settings_of(given.data_dir), key=given.key) as client:
+        document = act(client, action, chosen, collection=given.collection, wait=wait)
+    print_json(document) if given.as_json else show_changed(document)
     if document.refused or any(each.state == "failed" for each in document.changed):
         raise typer.Exit(FAILED)
 
 
-def _given(context: typer.Context) -> _Given:
-    return context.obj if isinstance(context.obj, _Given) else _Given(None, None)
+def _given(context: typer.Context, own: _Given) -> _Given:
+    """Return a command's own options, and for those that it was not given the ones before its name."""
+    before = context.obj if isinstance(context.obj, _Given) else _Given()
+    return _Given(
+        collection=own.collection or before.collection,
+        data_dir=own.data_dir or before.data_dir,
+        key=before.key if own.key is None else own.key,
+        as_json=own.as_json or before.as_json,
+    )

@@ -22,6 +22,10 @@ class CommandFailed(Exception):
         self.exit_status = exit_status
 
 
+class Refused(CommandFailed):
+    """The server has answered, and said no: another request may fare better."""
+
+
 def as_failure(error: FootnoteError) -> CommandFailed:
     """Return what the command line says about an error of footnote's own. Wrong settings are wrong usage."""
     exit_status = WRONG_USAGE if isinstance(error, InvalidSettings) else FAILED

@@ -10,7 +10,7 @@ import typer
 from footnote import __version__
 from footnote.cli.document_commands import documents_app
 from footnote.cli.failure import FAILED, CommandFailed, as_failure
-from footnote.cli.options import AsJson, CollectionName, DataDir, settings_of
+from footnote.cli.options import AsJson, CollectionName, DataDir, Key, settings_of
 from footnote.cli.reindex_commands import reindex_app
 from footnote.core.errors import FootnoteError
 
@@ -123,6 +123,7 @@ def ingest(
         bool, typer.Option("--replace", help="Also replace files of the same name that came from elsewhere, or from an older footnote.")
     ] = False,
     data_dir: DataDir = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring files into a collection, and wait until they can be searched.
@@ -144,7 +145,7 @@ def ingest(
     from footnote.cli.terminal import print_json
 
     files = select_files(paths)
-    with connect(settings_of(data_dir)) as client:
+    with connect(settings_of(data_dir), key=key) as client:
         document = run(client, files, collection=collection, replace=replace)
     print_json(document) if as_json else show_ingest(document)
     if document.failed:
@@ -158,6 +159,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=50, help="Hits at most.")] = 10,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the passages that a question would find, best first.
@@ -172,7 +174,7 @@ def search(
     from footnote.cli.search import show_search
     from footnote.cli.terminal import print_json
 
-    with connect(settings_of(data_dir)) as client:
+    with connect(settings_of(data_dir), key=key) as client:
         document = run(client, query, collection=collection, limit=limit)
     print_json(document) if as_json else show_search(document)
 
@@ -183,6 +185,7 @@ def ask(
     *,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a question; the footnotes stand under the answer.
@@ -199,7 +202,7 @@ def ask(
     from footnote.cli.connection import connect
     from footnote.cli.terminal import print_json
 
-    with connect(settings_of(data_dir)) as client:
+    with connect(settings_of(data_dir), key=key) as client:
         document = run(client, question, collection=collection, on_text=(lambda _: None) if as_json else show_text)
     print_json(document) if as_json else show_footnotes(document)
 

@@ -15,6 +15,15 @@ DataDir = Annotated[
 CollectionName = Annotated[
     str | None, typer.Option("--collection", "-c", help="Name or id of a collection.", show_default=False, metavar="NAME")
 ]
+_KEY_HELP = (
+    "A key of the server's `server.keys`, for whose owner the command acts. By default `FOOTNOTE_KEY`, "
+    "which shows in no list of processes. Without one, or with an empty one, it acts for the user who runs the server."
+)
+Key = Annotated[
+    str | None, typer.Option("--key", envvar="FOOTNOTE_KEY", help=_KEY_HELP, metavar="KEY", show_default=False, show_envvar=False)
+]
+KeyInGroup = Annotated[str | None, typer.Option("--key", help=_KEY_HELP, metavar="KEY", show_default=False)]
+"""For a command whose group has read the environment: what stands before its name counts for more than that."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 

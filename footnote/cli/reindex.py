@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,10 +12,11 @@ from rich.table import Table
 from footnote.cli.api_client import ApiClient
 from footnote.cli.api_objects import Collection, CollectionInSpace, Reindex
 from footnote.cli.collection_choice import find_collection
-from footnote.cli.failure import WRONG_USAGE, CommandFailed
+from footnote.cli.failure import WRONG_USAGE, CommandFailed, Refused
 from footnote.cli.reindex_documents import (
     ComparisonDocument,
     MetricDocument,
+    RefusedCollection,
     ReindexDocument,
     ReindexedCollection,
     ReindexFailureDocument,
@@ -30,6 +31,7 @@ POLL_S = 0.5
 
 Flip = Literal["built", "auto", "never"]
 Action = Literal["status", "flip", "back", "cancel", "drop"]
+Result = TypeVar("Result")
 OnProgress = Callable[[Collection, Reindex], None]
 
 
@@ -94,25 +96,45 @@ def reindex(
 ) -> ReindexDocument:
     """Build each collection anew and wait for it, compare old and new, and show the new one; what is begun already is gone on with.
 
+    One that is refused keeps no other from it.
+
     Raises:
-        CommandFailed: it is refused, or the server does not answer. What was begun goes on there.
+        CommandFailed: the server does not answer. What was begun goes on there.
     """
-    for collection in collections:
-        client.reindex(collection.id, body=wanted.body())
-    done = [_finish(client, each, cases, flip=flip, accept_missing=accept_missing, on_progress=on_progress) for each in collections]
-    return ReindexDocument(collections=done)
+    begun, refused = _of_each(collections, lambda each: client.reindex(each.id, body=wanted.body()))
+    done, unfinished = _of_each(
+        [collection for collection, _ in begun],
+        lambda each: _finish(client, each, cases, flip=flip, accept_missing=accept_missing, on_progress=on_progress),
+    )
+    return ReindexDocument(collections=[document for _, document in done], refused=refused + unfinished)
 
 
 def act(client: ApiClient, collections: Sequence[Collection], action: Action, *, accept_missing: bool = False) -> ReindexDocument:
-    """Show how far re-indexings are, or do something to them.
+    """Show how far re-indexings are, or do something to them. One that is refused keeps no other from it.
 
     Raises:
-        CommandFailed: it is refused, or the server does not answer.
+        CommandFailed: the server does not answer.
     """
     body = {"accept_missing": accept_missing} if action == "flip" else None
     path = {"back": "flip_back", "status": None}.get(action, action)
-    states = [(each, client.reindex_state(each.id) if path is None else client.reindex(each.id, path, body=body)) for each in collections]
-    return ReindexDocument(collections=[_document(collection, state) for collection, state in states])
+    states, refused = _of_each(
+        collections, lambda each: client.reindex_state(each.id) if path is None else client.reindex(each.id, path, body=body)
+    )
+    return ReindexDocument(collections=[_document(collection, state) for collection, state in states], refused=refused)
+
+
+def _of_each(
+    collections: Sequence[Collection], work: Callable[[Collection], Result]
+) -> tuple[list[tuple[Collection, Result]], list[RefusedCollection]]:
+    """Do something with each collection; return what came of it, and those that the server refused."""
+    done: list[tuple[Collection, Result]] = []
+    refused: list[RefusedCollection] = []
+    for each in collections:
+        try:
+            done.append((each, work(each)))
+        except Refused as error:
+            refused.append(RefusedCollection(collection=Collection(id=each.id, name=each.name), message=error.message))
+    return done, refused
 
 
 def reindexed(client: ApiClient) -> list[CollectionInSpace]:
@@ -137,8 +159,11 @@ def read_comparable_cases(path: Path) -> "tuple[Case, ...]":
 def show_reindex(document: ReindexDocument) -> None:
     """Print a table, what failed, and how old and new compare."""
     console = output()
+    for each in document.refused:
+        console.print(f"{printable(each.collection.name)}: {printable(each.message)}", markup=False, soft_wrap=True)
     if not document.collections:
-        console.print("There is nothing to re-index: all collections are as the settings say.")
+        if not document.refused:
+            console.print("There is nothing to re-index: all collections are as the settings say.")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("collection", "model", "state", "built", "chunks/s"):

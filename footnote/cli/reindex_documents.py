@@ -56,7 +56,15 @@ class ReindexedCollection(JsonDocument):
     queued: int = Field(description="After flipping back: files that came since, and are read for the old versions.")
 
 
-class ReindexDocument(JsonDocument):
-    """What ``footnote reindex`` did. The exit status is 1 where a collection was to be flipped and was not."""
+class RefusedCollection(JsonDocument):
+    """A collection with which nothing was done, or not to the end."""
 
-    collections: list[ReindexedCollection] = Field(description="One for each collection.")
+    collection: Collection = Field(description="The collection.")
+    message: str = Field(description="Why.")
+
+
+class ReindexDocument(JsonDocument):
+    """What ``footnote reindex`` did. The exit status is 1 where a collection was refused, or was to be flipped and was not."""
+
+    collections: list[ReindexedCollection] = Field(description="One for each collection that was not refused.")
+    refused: list[RefusedCollection] = Field(default=[], description="Collections that the server refused.")

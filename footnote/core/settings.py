@@ -20,6 +20,9 @@ from footnote.core.types import EVERYONE
 
 ENVIRONMENT_PREFIX = "FOOTNOTE_"
 SETTINGS_FILE = "footnote.toml"
+CALLERS_KEY = "FOOTNOTE_KEY"
+"""The environment variable with the key that the command line sends. It is a caller's, and no setting."""
+
 _OWN_ENVIRONMENT = ("FOOTNOTE_SETTINGS_FILE", "FOOTNOTE_TEST_", "FOOTNOTE_BENCH_")
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -490,6 +493,7 @@ def _is_loopback(host: str) -> bool:
 
 def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
     known = {environment_name(name) for name in setting_names()} | {environment_name(name) for name in Settings.model_fields}
+    known.add(CALLERS_KEY)
     for name in sorted(environment):
         if not name.upper().startswith(ENVIRONMENT_PREFIX) or name.startswith(_OWN_ENVIRONMENT):
             continue
