@@ -211,6 +211,16 @@ class Spaces:
         """Return the indexes that are open now."""
         return (self.default.index, *(further.index for further in self._further.values() if further.index is not None))
 
+    @asynccontextmanager
+    async def all_indexes(self) -> AsyncGenerator[tuple[Index, ...]]:
+        """Keep the indexes of all spaces open that anything lies in.
+
+        Raises:
+            IndexUnavailable: one cannot be opened.
+        """
+        async with AsyncExitStack() as stack:
+            yield tuple([await stack.enter_async_context(index) for index in await self._each_index()])
+
     async def tidy(self) -> None:
         """Forget the spaces that nothing lies in any longer. Their indexes stay, empty."""
         in_use = await self._catalog.spaces.in_use() | {self.default.name}

@@ -225,7 +225,8 @@ async def _services(
             return None
         from retrieval.index.edge_backup import snapshot_open  # noqa: PLC0415  # the engine that is not used is not loaded
 
-        return await snapshot_open(stores.spaces.open_indexes(), data_dir=directory.path)
+        async with stores.spaces.all_indexes() as indexes:
+            return await snapshot_open(indexes, data_dir=directory.path)
 
     async def health() -> Sequence[PartHealth]:
         parts = [await part.health() for part in (stores.catalog, stores.spaces.default.index, stores.spaces, worker, embedder, generator)]

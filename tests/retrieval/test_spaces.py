@@ -174,6 +174,15 @@ async def test_versions_are_deleted_where_they_lie(both: tuple[Library, str]):
     assert await library.spaces.count() == 0
 
 
+async def test_all_indexes_are_opened_for_a_backup(both: tuple[Library, str], opener: Opener, tmp_path: Path):
+    library, _ = both  # noqa: F811 - the fixture's name
+    await library.spaces.close()
+    library.spaces = spaces_of(library, opener, tmp_path)
+    assert len(library.spaces.open_indexes()) == 1
+    async with library.spaces.all_indexes() as indexes:
+        assert [await index.count() for index in indexes] == [1, 2]
+
+
 async def test_an_unknown_space_cannot_be_opened(library: Library, opener: Opener, tmp_path: Path):  # noqa: F811 - the fixture
     spaces = spaces_of(library, opener, tmp_path)
     with pytest.raises(IndexUnavailable, match="does not know"):
