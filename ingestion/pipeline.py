@@ -216,13 +216,11 @@ class Pipeline:
         bytes_of_owner = {"owner": attachment.owner, "blob_sha256": attachment.file.blob_sha256, "parser": parser}
         async with self._reading.of(tuple(bytes_of_owner.values())):
             known = await self._catalog.versions.find_document(**bytes_of_owner)
-            document = await self._read(work) if known is None else known[1]
+            read = await self._read(work) if known is None else known[1]
 
-            async def begin() -> VersionRecord:
-                document_id = (
-                    await self._catalog.versions.store_document(document, **bytes_of_owner, lease=work.lease) if known is None else known[0]
-                )
-                return await self._catalog.versions.begin(
+            async def begin() -> tuple[VersionRecord, Document]:
+                document_id, document = known or await self._catalog.versions.keep_document(read, **bytes_of_owner, lease=work.lease)
+                version = await self._catalog.versions.begin(
                     attachment_id=attachment.id,
                     document_id=document_id,
                     content_sha256=attachment.file.blob_sha256,
@@ -232,8 +230,9 @@ class Pipeline:
                     space=work.recipe.embedding.space,
                     edition=work.edition,
                 )
+                return version, document
 
-            return await self._writes.add(begin), document
+            return await self._writes.add(begin)
 
     async def _read(self, work: _Work) -> Document:
         """Parse and clean."""

@@ -1,6 +1,7 @@
 """The queue with real parts: catalog, blobs, child processes, embedder and Edge index. Faults are put in at the index's door."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
 from footnote.core.errors import IndexUnavailable
-from footnote.core.types import Access, Comparison, JobState
+from footnote.core.types import Access, Comparison, Document, JobState
 from ingestion import worker as worker_module
 from ingestion.parser_pool import ParserPool
 from retrieval.index.port import IndexQuery
@@ -258,6 +259,28 @@ async def test_a_cancelled_job_frees_its_parser(ingestion: Ingestion, monkeypatc
         assert (await worker.health()).ready
     finally:
         await worker.close()
+
+
+async def test_chunks_are_cut_from_the_document_that_is_kept(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers read the same bytes at the same time, neither finds the other's document, and they do not read the same in them."""
+    before = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS))
+    clean = ParserPool.clean
+
+    async def clean_otherwise(pool: ParserPool, parsed: Document) -> Document:
+        cleaned = await clean(pool, parsed)
+        return replace(cleaned, text=cleaned.text.replace("pump", "PUMP"))
+
+    async def find_nothing(**_: object) -> None:
+        return None
+
+    monkeypatch.setattr(ParserPool, "clean", clean_otherwise)
+    monkeypatch.setattr(ingestion.catalog.versions, "find_document", find_nothing)
+    done = await ingestion.run_until_final(await ingestion.catalog.attachments.process(DEFAULT_COLLECTION, before.file.id, caller=CALLER))
+    assert done.live_version_id != before.live_version_id
+    text = await ingestion.catalog.versions.text_of(str(done.live_version_id))
+    chunks = await ingestion.catalog.versions.chunks_of(str(done.live_version_id))
+    assert len(chunks) > 5
+    assert [chunk.text for chunk in chunks] == [text[chunk.start : chunk.end] for chunk in chunks]
 
 
 async def test_the_same_bytes_are_read_once(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:

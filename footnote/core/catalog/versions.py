@@ -48,20 +48,33 @@ class Versions:
         return None if row is None else (row.id, _document(row))
 
     async def store_document(self, document: Document, *, owner: str, blob_sha256: str, parser: str, lease: JobLease) -> str:
-        """Keep what the parser made, and return its id; a document that is there already stays."""
+        """Do what ``keep_document`` does, and return the id alone."""
+        document_id, _ = await self.keep_document(document, owner=owner, blob_sha256=blob_sha256, parser=parser, lease=lease)
+        return document_id
+
+    async def keep_document(
+        self, document: Document, *, owner: str, blob_sha256: str, parser: str, lease: JobLease
+    ) -> tuple[str, Document]:
+        """Keep what the parser made; return id and document of what is kept.
+
+        A document that is there already stays, and is returned: another worker read the same bytes at the same time, perhaps on a host
+        that recognises other text in their pictures. Offsets have to point into the one that is kept.
+
+        Raises:
+            LeaseLost: the job is no longer this worker's.
+        """
+        query = select(schema.Document).where(
+            schema.Document.owner == owner, schema.Document.blob_sha256 == blob_sha256, schema.Document.parser == parser
+        )
         async with self._database.write() as session:
             await require_lease(session, lease)
-            known = await session.scalar(
-                select(schema.Document.id).where(
-                    schema.Document.owner == owner, schema.Document.blob_sha256 == blob_sha256, schema.Document.parser == parser
-                )
-            )
+            known = (await session.scalars(query)).one_or_none()
             if known is not None:
-                return known
+                return known.id, _document(known)
             row = _document_row(document, owner=owner, blob_sha256=blob_sha256, parser=parser)
             session.add(row)
             await note_near_duplicate(session, row)
-        return row.id
+        return row.id, document
 
     async def text_of(self, version_id: str) -> str:
         """Return the text that the version's offsets point into.
