@@ -146,7 +146,8 @@ def nested(depth: int) -> dict[str, Any]:
 )
 def test_what_is_no_figure_is_refused_before_it_is_written(http: httpx.Client, store: str, wrong: dict[str, Any]) -> None:
     built(http, store, {})
-    answer = http.post(f"/v1/vector_stores/{store}/reindex/comparison", content=json.dumps({"comparison": wrong}))
+    body, headers = json.dumps({"comparison": wrong}), {"content-type": "application/json"}
+    answer = http.post(f"/v1/vector_stores/{store}/reindex/comparison", content=body, headers=headers)
     assert answer.status_code == 400, answer.text
     shown = http.get(f"/v1/vector_stores/{store}/reindex")
     assert (shown.status_code, "comparison" in shown.json()) == (200, False)
