@@ -212,7 +212,7 @@ class IngestionWorker:
                 self._keeper.let_go(lease)
             if lost.is_set():
                 log.info("the job was taken away")
-                await self._forget_quietly()
+                await self._forget_quietly(lease)
 
     async def _run_and_tell(self, job: JobRecord, lease: JobLease) -> None:
         try:
@@ -239,7 +239,7 @@ class IngestionWorker:
         log.warning("the job failed", code=failure.code, error=failure.message)
         await self._tell(lambda: self._catalog.jobs.fail(lease, code=failure.code, message=failure.message))
         self._telemetry.metrics.count_document(JobState.FAILED)
-        await self._forget_quietly()
+        await self._forget_quietly(lease)
 
     async def _tell(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write a job's outcome, as soon as the catalog can be written.
@@ -258,9 +258,10 @@ class IngestionWorker:
     async def _forget_abandoned(self) -> None:
         await self._pipeline.forget(await self._catalog.versions.abandoned())
 
-    async def _forget_quietly(self) -> None:
-        """Drop what unfinished versions have left; what fails here is done by the next sweep."""
+    async def _forget_quietly(self, lease: JobLease) -> None:
+        """Drop what unfinished versions have left, that of a job which has just ended too; what fails here is done by the next sweep."""
         try:
+            await self._catalog.versions.end_writing(lease)
             await self._forget_abandoned()
         except FootnoteError as error:
             log.warning("unfinished versions could not be dropped yet", error=str(error))

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from footnote.core.catalog import schema
 from footnote.core.catalog.jobs import new_ingest_job
 from footnote.core.catalog.moment import now
+from footnote.core.catalog.writers import note_writers
 from footnote.core.types import JobState, VersionState
 
 WHOLE = (VersionState.LIVE, VersionState.BUILT, VersionState.KEPT)
@@ -66,6 +67,7 @@ async def retire_versions_of(session: AsyncSession, attachment_ids: Select[str])
     of_them = schema.Version.attachment_id.in_(attachment_ids)
     query = select(schema.Version.id).where(of_them)
     retired = tuple(await session.scalars(query))
+    await note_writers(session, schema.Job.attachment_id.in_(attachment_ids))
     gone = select(schema.Attachment.id, schema.Attachment.file_id).where(schema.Attachment.id.in_(attachment_ids))
     await session.execute(insert(schema.FormerAttachment).from_select(["id", "file_id"], gone))
     await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id.in_(query)))

@@ -6,12 +6,13 @@ Everything here is part of a write that its caller commits.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.jobs import FINAL, INGEST
 from footnote.core.catalog.moment import now
+from footnote.core.catalog.writers import note_writers
 from footnote.core.ids import new_id
 from footnote.core.types import JobState, VersionState
 
@@ -103,6 +104,7 @@ async def stop_jobs(session: AsyncSession, row: schema.Reindex) -> None:
 
 
 async def _give_up(session: AsyncSession, jobs: Sequence[ColumnElement[bool]]) -> None:
+    await note_writers(session, and_(*jobs))
     pending = update(schema.Version).where(
         schema.Version.id.in_(select(schema.Job.version_id).where(*jobs, schema.Job.version_id.is_not(None))),
         schema.Version.state == VersionState.PENDING,

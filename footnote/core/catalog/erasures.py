@@ -16,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from footnote.core.catalog import schema
 from footnote.core.catalog.attachments import detach_file
 from footnote.core.catalog.database import Database
-from footnote.core.catalog.jobs import FINAL
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.quotations import Quotations, erase_quotations, find_quotations
 from footnote.core.catalog.unused_documents import forget_unused_documents
@@ -117,7 +116,6 @@ class Erasures:
                 session.add(row)
             work, receipt = _work(row), _receipt(row)
             found = await _versions_of(session, file_id)
-            at_work = await _at_work(session, file_id)
             before = replace(
                 receipt.before,
                 attachments=receipt.before.attachments + await _n_attachments(session, file_id),
@@ -125,6 +123,7 @@ class Erasures:
                 chunks=receipt.before.chunks + await _n_chunks(session, list(found)),
             )
             await detach_file(session, file_id)
+            at_work = await _at_work(session, list(found))
             _write(
                 row,
                 replace(receipt, before=before),
@@ -238,22 +237,14 @@ async def _versions_of(session: AsyncSession, file_id: str) -> dict[str, str | N
     return {row.id: row.space for row in await session.execute(query)}
 
 
-async def _at_work(session: AsyncSession, file_id: str) -> dict[str, str]:
-    """Return the pending versions whose worker lives, with the end of its lease: it may have a batch of points under way."""
-    job, attachment, version = schema.Job, schema.Attachment, schema.Version
-    query = (
-        select(job.version_id, job.lease_until)
-        .join(attachment, attachment.id == job.attachment_id)
-        .join(version, version.id == job.version_id)
-        .where(
-            attachment.file_id == file_id,
-            version.state == VersionState.PENDING,
-            job.state.not_in(FINAL),
-            job.lease_owner.is_not(None),
-            job.lease_until > now(),
-        )
-    )
-    return {row.version_id: row.lease_until.isoformat() for row in await session.execute(query)}
+async def _at_work(session: AsyncSession, version_ids: Sequence[str]) -> dict[str, str]:
+    """Return those of the versions, just given up, that a worker may have a batch of points under way of, and until when."""
+    version = schema.Version
+    until: dict[str, str] = {}
+    for some in _parts(version_ids):
+        query = select(version.id, version.written_until).where(version.id.in_(some), version.written_until > now())
+        until.update({row.id: row.written_until.isoformat() for row in await session.execute(query)})
+    return until
 
 
 async def _forget_versions(session: AsyncSession, version_ids: Sequence[str]) -> None:

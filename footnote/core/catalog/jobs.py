@@ -13,6 +13,7 @@ from footnote.core.catalog.claims import IN_HAND, SUSPECT_CUT_OFFS, lock_oldest,
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.records import JobRecord
+from footnote.core.catalog.writers import note_writers
 from footnote.core.errors import Conflict, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import JobState, VersionState
@@ -235,6 +236,10 @@ class Jobs:
         else:
             held = held.values(cut_offs=schema.Job.cut_offs + 1)
         async with self._database.write() as session:
+            if worker_id is None:
+                await session.execute(
+                    update(schema.Version).where(schema.Version.writer.is_not(None)).values(writer=None, written_until=None)
+                )
             await session.execute(
                 held.values(state=JobState.QUEUED, lease_owner=None, lease_until=None, fencing_token=schema.Job.fencing_token + 1)
             )
@@ -310,6 +315,7 @@ async def _end_as_failed(session: AsyncSession, row: schema.Job, *, code: str, m
 
 async def end_as_cancelled(session: AsyncSession, row: schema.Job) -> None:
     """End a job that is not final, because somebody wants it to; its worker notices at its next write."""
+    await note_writers(session, schema.Job.id == row.id)
     row.state, row.finished_at, row.cancel_requested = JobState.CANCELLED, now(), True
     row.fencing_token += 1
     await give_up_version(session, row)

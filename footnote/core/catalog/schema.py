@@ -217,7 +217,8 @@ class Version(Base):
     """An attachment's content under one recipe of parser, chunker and embedder. At most one of an attachment is live.
 
     ``space`` names the embedding recipe whose index its points are in, ``edition`` the re-indexing that it was made for or after. A version
-    outlives its attachment, retired and without chunks, until its points have left the index: so none is ever forgotten there.
+    outlives its attachment, retired and without chunks, until its points have left the index: so none is ever forgotten there. One that was
+    given up while a worker built it tells in ``writer`` and ``written_until`` who may still write points of it, and until when.
     """
 
     __tablename__ = "versions"
@@ -236,6 +237,8 @@ class Version(Base):
     created_at: Mapped[datetime]
     live_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
+    writer: Mapped[str | None] = mapped_column(String(96), index=True)
+    written_until: Mapped[datetime | None]
 
 
 class Reindex(Base):

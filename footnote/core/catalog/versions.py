@@ -16,6 +16,7 @@ from footnote.core.catalog.moment import now
 from footnote.core.catalog.near_duplicates import note_near_duplicate
 from footnote.core.catalog.records import TextSpan, VersionRecord, View
 from footnote.core.catalog.unused_documents import forget_unused_documents
+from footnote.core.catalog.writers import nobody_writes, writer_of
 from footnote.core.errors import NotFound, Overloaded
 from footnote.core.ids import new_id
 from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
@@ -254,12 +255,20 @@ class Versions:
         )
 
     async def abandoned(self) -> tuple[str, ...]:
-        """Return the versions whose points have to leave the index: retired ones, and failed ones that no job goes on with."""
+        """Return the versions whose points have to leave the index: retired ones, and failed ones that no job goes on with.
+
+        Those that a worker may still write points of are left out until that has ended.
+        """
+        given_up = schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED])
         async with self._database.read() as session:
-            found = await session.scalars(
-                select(schema.Version.id).where(schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED]))
-            )
-            return tuple(found)
+            return tuple(await session.scalars(select(schema.Version.id).where(given_up, nobody_writes())))
+
+    async def end_writing(self, lease: JobLease) -> None:
+        """Say that a worker, whose job was taken away, writes no more points of the version that it was building."""
+        writer = writer_of(lease.job_id, lease.fencing_token)
+        async with self._database.write() as session:
+            ended = update(schema.Version).where(schema.Version.writer == writer)
+            await session.execute(ended.values(writer=None, written_until=None))
 
     async def is_given_up(self, version_id: str) -> bool:
         """Whether a version will never be shown (again): retired, failed, or forgotten already."""
@@ -270,11 +279,11 @@ class Versions:
     async def forget(self, version_ids: Sequence[str]) -> None:
         """Forget versions whose points have left the index, with chunks, and with documents that nothing else is made of.
 
-        All but retired and failed ones stay.
+        All but retired and failed ones stay, and so do those that a worker may still write points of: ``abandoned`` names them later.
         """
         if not version_ids:
             return
-        given_up = schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED])
+        given_up = schema.Version.state.in_([VersionState.RETIRED, VersionState.FAILED]) & nobody_writes()
         async with self._database.write() as session:
             for first in range(0, len(version_ids), VERSIONS_PER_STATEMENT):
                 these = given_up & schema.Version.id.in_(version_ids[first : first + VERSIONS_PER_STATEMENT])

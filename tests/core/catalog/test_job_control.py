@@ -15,6 +15,7 @@ async def test_what_is_cancelled_can_be_tried_again(catalog: Catalog):
     unfinished = await build(catalog, job, lease, text="Tides follow the moon.")
     cancelled = await catalog.attachments.cancel(sea, file.id, caller=ANN)
     assert (cancelled.job.state, await catalog.jobs.lost([lease])) == (JobState.CANCELLED, [lease])
+    await catalog.versions.end_writing(lease)
     assert await catalog.versions.abandoned() == (unfinished,)
     again = await catalog.attachments.retry(sea, file.id, caller=ANN)
     assert (again.job.state, again.job.attempt) == (JobState.QUEUED, 0)

@@ -97,6 +97,7 @@ async def test_cancelling_ends_a_job_once(catalog: Catalog):
     version = await build(catalog, job, lease, text="Tides")
     cancelled = await catalog.jobs.cancel(running)
     assert (cancelled.state, cancelled.finished_at is not None) == (JobState.CANCELLED, True)
+    await catalog.versions.end_writing(lease)
     assert await catalog.versions.abandoned() == (version,)
     assert await catalog.jobs.cancel(running) == cancelled
     assert await catalog.jobs.n_open() == 0

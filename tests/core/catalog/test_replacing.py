@@ -73,6 +73,7 @@ async def test_an_unfinished_one_that_is_replaced_goes_with_its_job(catalog: Cat
     unfinished = await build(catalog, job, lease, text=OLD)
     await attached(catalog, sea, NEW, replaces=old.file.id)
     await ingest(catalog, text=NEW)
+    await catalog.versions.end_writing(lease)
     assert await catalog.versions.abandoned() == (unfinished,)
     assert await catalog.jobs.n_open() == 0
 

@@ -110,7 +110,10 @@ def upgrade() -> None:
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("edition", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("writer", sa.String(length=96), nullable=True))
+        batch_op.add_column(sa.Column("written_until", sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index(batch_op.f("ix_versions_space"), ["space"], unique=False)
+        batch_op.create_index(batch_op.f("ix_versions_writer"), ["writer"], unique=False)
         batch_op.create_index(batch_op.f("ix_versions_edition"), ["edition"], unique=False)
         batch_op.create_index("ix_versions_attachment_id_state", ["attachment_id", "state"], unique=False)
         batch_op.drop_index(batch_op.f("ix_versions_attachment_id"))
@@ -123,6 +126,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_versions_attachment_id_state")
         batch_op.drop_index(batch_op.f("ix_versions_edition"))
         batch_op.drop_index(batch_op.f("ix_versions_space"))
+        batch_op.drop_index(batch_op.f("ix_versions_writer"))
+        batch_op.drop_column("written_until")
+        batch_op.drop_column("writer")
         batch_op.drop_column("edition")
         batch_op.drop_column("space")
     with op.batch_alter_table("turns", schema=None) as batch_op:
