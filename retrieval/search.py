@@ -85,12 +85,23 @@ class Searcher:
                 asked = _Asked(query=query, limit=limit, filter=filter, mode=mode, view=view)
                 result, has_lost = await self._search_in_view(asked, access, ahead)
                 n_left -= 1
-                if not has_lost or not n_left:
+                if not n_left or not (has_lost or await self._may_lack(result, asked, access)):
                     return result
         finally:
             if ahead is not None:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
+
+    async def _may_lack(self, result: SearchResult, asked: "_Asked", access: Access) -> bool:
+        """Say whether a version that was hidden when the search began may have taken the place of one that it should have found.
+
+        Its points may be gone before the index was asked. A result that has all hits that were wanted is not looked at again: while
+        documents come in, something is published all the time.
+        """
+        if len(result.hits) >= asked.limit or not asked.view.hidden:
+            return False
+        later = await self._catalog.versions.view(access.collection_ids, preview=asked.view.preview)
+        return not asked.view.hidden <= later.hidden
 
     async def _search_in_view(self, asked: "_Asked", access: Access, ahead: "asyncio.Task[_Vector] | None") -> tuple[SearchResult, bool]:
         """Search once; say also whether some of the best that were found have gone meanwhile."""
