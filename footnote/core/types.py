@@ -68,8 +68,9 @@ class Element:
 class Document:
     """A file's text, and its elements in reading order, not overlapping, each inside the text.
 
-    ``n_pages`` is None for formats without pages. ``notes`` says what was repaired or left out, for people to read. ``fingerprint`` is that
-    of ``footnote.core.fingerprints``, None where the text is short.
+    ``n_pages`` is None for formats without pages. ``notes`` says what was repaired or left out, for people to read;
+    ``redactions`` counts the personal data that was replaced by marks, by kind. ``fingerprint`` is that of ``footnote.core.fingerprints``,
+    None where the text is short.
     """
 
     text: str
@@ -79,8 +80,8 @@ class Document:
     n_pages: int | None = None
     language: str | None = None
     notes: tuple[str, ...] = ()
-    redactions: Mapping[str, int] = field(default_factory=dict[str, int])
     fingerprint: str | None = None
+    redactions: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 PageStarts = tuple[tuple[int, int], ...]
