@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from footnote.core import errors
 from footnote.core.catalog.jobs import LeaseLost
+from footnote.core.catalog.versions import SpaceTaken
 from serving.api.opening import Starting
 from serving.api.request_id import HEADER, request_id_of
 from serving.api.schemas.errors import ErrorBody, ErrorResponse
@@ -63,6 +64,7 @@ PRESENTATIONS: Mapping[type[errors.FootnoteError], Presentation] = {
     errors.IndexSchemaMismatch: Presentation(500, SERVER_ERROR, "index_schema_mismatch"),
     errors.DataDirectoryInUse: Presentation(500, SERVER_ERROR, "data_directory_in_use"),
     errors.Overloaded: Presentation(429, "rate_limit_error", "overloaded"),
+    SpaceTaken: Presentation(429, "rate_limit_error", "space_taken"),
     Starting: Presentation(503, SERVER_ERROR, "starting"),
     errors.DependencyError: Presentation(503, SERVER_ERROR, "dependency_unavailable"),
     errors.CatalogUnavailable: Presentation(503, SERVER_ERROR, "catalog_unavailable"),
