@@ -31,7 +31,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what uses a database on every kind that is there; what is about SQLite alone (mark ``sqlite``) on that alone."""
-    if "database_kind" in metafunc.fixturenames and len(KINDS) > 1:
+    if "database_kind" in metafunc.fixturenames and POSTGRES_URL is not None:
         about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
         metafunc.parametrize("database_kind", ["sqlite"] if about_sqlite else KINDS, scope="session")
 

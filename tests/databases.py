@@ -1,6 +1,6 @@
 """Databases for tests: each is fresh and at the newest revision, and none is migrated for itself, which would take longer than the test.
 
-SQLite always; PostgreSQL too where ``FOOTNOTE_TEST_POSTGRES_URL`` names a server, as ``make test-services`` does.
+SQLite, or PostgreSQL where ``FOOTNOTE_TEST_POSTGRES_URL`` names a server, as ``make test-services`` does.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from tests.services.postgres import beside, execute
 Kind = Literal["sqlite", "postgresql"]
 
 POSTGRES_URL = os.environ.get("FOOTNOTE_TEST_POSTGRES_URL")
-KINDS: tuple[Kind, ...] = ("sqlite", "postgresql") if POSTGRES_URL else ("sqlite",)
+KINDS: tuple[Kind, ...] = ("postgresql",) if POSTGRES_URL else ("sqlite",)
+"""What tests of no particular database run on: those that have run on SQLite by ``make test`` need not do so again."""
 
 
 class Databases(Protocol):
