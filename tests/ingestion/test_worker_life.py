@@ -114,7 +114,7 @@ async def test_a_newer_version_finishes_what_an_older_one_had_half_done(ingestio
     await kill(older)
     assert await ingestion.index.count(version_id=begun) > 0
     monkeypatch.setattr(recipe, "PARSER", "footnote-next")
-    newer = await ingestion.start(lease_s=SHORT_LEASE_S, alone=False, application_version="2.0")
+    newer = await ingestion.start(alone=False, application_version="2.0")
     try:
         done = await ingestion.final(attachment)
         assert (done.job.state, done.job.attempt) == (JobState.COMPLETED, 2)
