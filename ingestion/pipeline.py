@@ -33,7 +33,7 @@ from ingestion.progress import ProgressBoard
 from ingestion.recipe import Recipe, chunking_recipe, parser_of
 from retrieval.embedder.port import Embedder
 from retrieval.index.port import Index, Point
-from retrieval.spaces import Spaces
+from retrieval.spaces import Spaces, forget_versions
 
 JOINED_WRITES = 32
 """Writes of one transaction at most: others, those of the API among them, wait for its end."""
@@ -156,10 +156,8 @@ class Pipeline:
         await self.forget(retired)
 
     async def forget(self, version_ids: Sequence[str]) -> None:
-        """Take versions that are no longer shown out of the index, then out of the catalog; in this order none is ever lost."""
-        if version_ids:
-            await self._vectors.delete_versions(version_ids)
-            await self._catalog.versions.forget(version_ids)
+        """Take versions that are no longer shown out of the index, then out of the catalog; one failing space keeps its own alone."""
+        await forget_versions(version_ids, catalog=self._catalog, index=self._vectors)
 
     @contextlib.asynccontextmanager
     async def _space_of(self, target: Target) -> AsyncGenerator[_Space]:

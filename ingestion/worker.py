@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 
 import structlog
 
@@ -85,7 +85,7 @@ class IngestionWorker:
             await self._catalog.jobs.release_all()
             await self._catalog.workers.remove([worker.id for worker in await self._catalog.workers.all()])
         await self._beat()
-        await self._forget_abandoned()
+        await self._forget_abandoned_quietly()
         await self._queue_what_the_index_lost()
         self._tasks = [
             asyncio.create_task(self._keeper.run(), name="keep leases"),
@@ -260,8 +260,18 @@ class IngestionWorker:
 
     async def _forget_quietly(self, lease: JobLease) -> None:
         """Drop what unfinished versions have left, that of a job which has just ended too; what fails here is done by the next sweep."""
-        try:
+        with _dropped_later():
             await self._catalog.versions.end_writing(lease)
             await self._forget_abandoned()
-        except FootnoteError as error:
-            log.warning("unfinished versions could not be dropped yet", error=str(error))
+
+    async def _forget_abandoned_quietly(self) -> None:
+        with _dropped_later():
+            await self._forget_abandoned()
+
+
+@contextlib.contextmanager
+def _dropped_later() -> Generator[None]:
+    try:
+        yield
+    except FootnoteError as error:
+        log.warning("unfinished versions could not be dropped yet", error=str(error))

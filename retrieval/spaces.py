@@ -6,10 +6,10 @@ nobody has used them for a while: an embedder takes hundreds of megabytes.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from pydantic import ValidationError
@@ -176,9 +176,15 @@ class Spaces:
                 await opened.update_payload(attachment_id, principals=principals, attributes=attributes)
 
     async def count(self, access: Access | None = None, *, version_id: str | None = None) -> int:
-        """Count points exactly; without ``access`` all of them (for operators, never for callers)."""
+        """Count points exactly; without ``access`` all of them (for operators, never for callers).
+
+        With ``version_id``, in the spaces that the version's points may lie in: another one that cannot be opened is no hindrance.
+        """
+        names = None
+        if version_id is not None:
+            names = await self._catalog.versions.spaces_of([version_id]) | self._open_names()
         n_points = 0
-        for index in await self._each_index():
+        for index in await self._each_index(names):
             async with index as opened:
                 n_points += await opened.count(access, version_id=version_id)
         return n_points
@@ -189,12 +195,23 @@ class Spaces:
             async with index as opened:
                 await opened.optimize()
 
-    async def purge(self) -> bool:
-        """Rewrite what holds deleted points; return whether it is certain that nothing of them is left in any engine's files."""
-        certain = True
-        for index in await self._each_index():
-            async with index as opened:
-                certain = await opened.purge() and certain
+    async def purge(self, *, needed: Collection[str] | None = None) -> bool:
+        """Rewrite what holds deleted points; return whether it is certain that nothing of them is left in any engine's files.
+
+        Args:
+            needed: the spaces, beside the settings' own, that have to be rewritten. Another one that cannot be keeps nobody waiting, and
+                nothing is certain then. None: all.
+        """
+        certain = await self.default.index.purge()
+        for name in sorted((await self._catalog.spaces.in_use() | self._open_names()) - {self.default.name}):
+            try:
+                async with self.using_index(name) as index:
+                    certain = await index.purge() and certain
+            except FootnoteError as error:
+                if needed is None or name in needed:
+                    raise
+                log.warning("a space could not be rewritten", space=name, error=str(error))
+                certain = False
         return certain
 
     async def lost(self) -> tuple[str, ...]:
@@ -361,6 +378,29 @@ class Spaces:
             return await self._catalog.spaces.get(name)
         except NotFound as error:
             raise IndexUnavailable(f"The catalog does not know the space {name}.", hint="Restore it from a backup.") from error
+
+
+class _Deletes(Protocol):
+    async def delete_versions(self, version_ids: Sequence[str]) -> None: ...
+
+
+async def forget_versions(version_ids: Sequence[str], *, catalog: Catalog, index: _Deletes) -> None:
+    """Take versions that are no longer shown out of the index, then out of the catalog; in this order none is ever lost.
+
+    That is done space by space: one that cannot be opened keeps its own versions, and no others.
+
+    Raises:
+        FootnoteError: the first trouble that there was, when all that could be forgotten is.
+    """
+    trouble: FootnoteError | None = None
+    for some in await catalog.versions.by_space(version_ids):
+        try:
+            await index.delete_versions(some)
+            await catalog.versions.forget(some)
+        except FootnoteError as error:
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
 
 
 def recorded(settings: EmbedderSettings) -> dict[str, Any]:

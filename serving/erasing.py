@@ -1,7 +1,7 @@
 """Erasing: a file leaves the index, the catalog and the blob store, and then the disk; a receipt says what was there and what is left."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -29,7 +29,7 @@ class Points(Protocol):
 
     async def count(self, *, version_id: str | None = None) -> int: ...
     async def delete_versions(self, version_ids: Sequence[str]) -> None: ...
-    async def purge(self) -> bool: ...
+    async def purge(self, *, needed: Collection[str] | None = None) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Eraser:
         erased: list[Erasure] = []
         for _ in range(ATTEMPTS):
             hidden = [await self._hide(file_id, owner=owner) for file_id, owner in files]
-            purged, trouble = await self._purge()
+            purged, trouble = await self._purge({space for each in hidden for space in each.erasure.versions.values() if space is not None})
             attached_again = [each.erasure for each in hidden if not await self._erase_text(each)]
             erased += [each.erasure for each in hidden if each.erasure not in attached_again]
             files = [(each.receipt.file_id, each.receipt.owner) for each in attached_again]
@@ -131,10 +131,10 @@ class Eraser:
     async def _count(self, version_ids: Sequence[str]) -> int:
         return sum([await self._points.count(version_id=version_id) for version_id in version_ids])
 
-    async def _purge(self) -> tuple[bool, FootnoteError | None]:
-        """Rewrite the index. Where that cannot be done now, because the disk is full perhaps, the text is to go all the same."""
+    async def _purge(self, spaces: Collection[str]) -> tuple[bool, FootnoteError | None]:
+        """Rewrite the index, these spaces in any case. Where that cannot be done now, the disk being full, the text goes all the same."""
         try:
-            return await self._points.purge(), None
+            return await self._points.purge(needed=spaces), None
         except FootnoteError as error:
             return False, error
 

@@ -12,6 +12,7 @@ from footnote.core.blobs import BlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.errors import FootnoteError
 from footnote.core.shared_bytes import SharedBytes
+from retrieval.spaces import forget_versions
 from serving.erasing import Eraser, Points
 
 LEASE = "expire"
@@ -36,8 +37,7 @@ async def expire(catalog: Catalog, *, eraser: Eraser, points: Points) -> tuple[i
         n_files += len(await eraser.erase_all(files))
     for collection_id in await catalog.expiring.collections():
         retired = await catalog.expiring.empty(collection_id)
-        await points.delete_versions(retired)
-        await catalog.versions.forget(retired)
+        await forget_versions(retired, catalog=catalog, index=points)
         n_collections += bool(retired)
         log.info("a collection has expired", collection_id=collection_id, versions=len(retired))
     return n_files, n_collections

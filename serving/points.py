@@ -1,6 +1,5 @@
 """Points follow the catalog: what was written there last is what the index holds in the end, whoever else writes meanwhile."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from footnote.core.catalog.catalog import Catalog
@@ -13,7 +12,6 @@ class Payloads(Protocol):
     """What is needed of the index, or of those of all spaces: both have it."""
 
     async def update_payload(self, attachment_id: str, *, principals: frozenset[str], attributes: Attributes) -> None: ...
-    async def delete_versions(self, version_ids: Sequence[str]) -> None: ...
 
 
 async def follow_attributes(written: AttachmentRecord, *, catalog: Catalog, index: Payloads) -> AttachmentRecord:
@@ -32,10 +30,3 @@ async def follow_attributes(written: AttachmentRecord, *, catalog: Catalog, inde
         if (current.principals, current.attributes) == (written.principals, written.attributes):
             return current
         written = current
-
-
-async def forget_versions(version_ids: Sequence[str], *, catalog: Catalog, index: Payloads) -> None:
-    """Take versions that are no longer shown out of the index, then out of the catalog; in this order none is ever lost."""
-    if version_ids:
-        await index.delete_versions(version_ids)
-        await catalog.versions.forget(version_ids)

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from footnote.core.catalog.records import BatchRecord, FileCounts
 from footnote.core.catalog.states import ApiState
+from retrieval.spaces import forget_versions
 from serving.api.authentication import CallerDependency
 from serving.api.opening import services_of
 from serving.api.paging import PagingDependency
 from serving.api.schemas.file_batches import CreateFileBatch, FileBatch, file_batch
 from serving.api.schemas.vector_store_files import VectorStoreFileList, vector_store_file
-from serving.points import forget_versions
 from serving.services import Services
 
 POLL_AFTER_MS = 500

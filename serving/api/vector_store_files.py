@@ -8,6 +8,7 @@ from footnote.core.catalog.records import AttachmentRecord
 from footnote.core.catalog.states import ApiState, api_state
 from footnote.core.errors import AlreadyIngesting, NotFound
 from footnote.core.types import Caller
+from retrieval.spaces import forget_versions
 from serving.api.authentication import CallerDependency
 from serving.api.document_parts import parts_of
 from serving.api.opening import services_of
@@ -23,7 +24,7 @@ from serving.api.schemas.vector_store_files import (
     new_attachment,
     vector_store_file,
 )
-from serving.points import follow_attributes, forget_versions
+from serving.points import follow_attributes
 from serving.services import Services
 
 POLL_AFTER_MS = 300

@@ -105,7 +105,7 @@ from footnote.core.types import Caller
 class NoPoints:
     async def count(self, *, version_id=None): return 0
     async def delete_versions(self, version_ids): pass
-    async def purge(self): return True
+    async def purge(self, *, needed=None): return True
 
 async def main(url, folder, owner):
     catalog, blobs = Catalog(url), FolderBlobStore(Path(folder))

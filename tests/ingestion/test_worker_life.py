@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from footnote.core.errors import CatalogUnavailable
+from footnote.core.errors import CatalogUnavailable, IndexUnavailable
 from footnote.core.types import JobState
 from ingestion import recipe
 from ingestion import worker as worker_module
-from tests.ingestion.story import MANY_PARAGRAPHS, Ingestion, kill
+from tests.ingestion.story import CALLER, MANY_PARAGRAPHS, Ingestion, kill
 
 SHORT_LEASE_S = 1.0
 
@@ -92,6 +92,24 @@ async def test_what_a_dead_worker_held_is_done_by_another_and_its_heartbeat_goes
         await until(only_the_living_is_known)
     finally:
         await living.close()
+
+
+async def test_a_worker_starts_although_nothing_can_be_deleted_from_the_index_now(
+    ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = await ingestion.run_until_final(await ingestion.upload("A note.", filename="gone.txt"))
+    (retired,) = await ingestion.catalog.attachments.detach(gone.collection_id, gone.file.id, caller=CALLER)
+
+    async def away(version_ids: Any) -> None:
+        raise IndexUnavailable("The index is away.")
+
+    monkeypatch.setattr(ingestion.index, "delete_versions", away, raising=False)
+    worker = await ingestion.start()
+    try:
+        assert (await ingestion.final(await ingestion.upload("Another.", filename="other.txt"))).job.state is JobState.COMPLETED
+        assert retired in await ingestion.catalog.versions.abandoned()
+    finally:
+        await worker.close()
 
 
 async def test_one_worker_at_a_time_sweeps(ingestion: Ingestion) -> None:

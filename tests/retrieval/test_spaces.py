@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
+from footnote.core.catalog.paging import Paging
 from footnote.core.catalog.spaces import SpaceRecord
 from footnote.core.errors import IndexUnavailable, ModelUnavailable
 from footnote.core.settings import EmbedderSettings, IndexSettings
@@ -16,7 +17,7 @@ from footnote.core.types import EVERYONE, Access, EmbeddingRecipe
 from retrieval.embedder.factory import create_embedder
 from retrieval.embedder.port import Embedder
 from retrieval.index.factory import create_index
-from retrieval.spaces import Spaces, recorded, settings_for
+from retrieval.spaces import Spaces, forget_versions, recorded, settings_for
 from tests.retrieval.library import ANYBODY, OWNER, Library, embedder, library  # noqa: F401 - fixtures
 
 SMALL = EmbedderSettings(max_tokens=64)
@@ -172,6 +173,35 @@ async def test_versions_are_deleted_where_they_lie(both: tuple[Library, str]):
     hits = (await library.searcher().search("valve", everywhere(other), limit=5)).hits
     await library.spaces.delete_versions([hit.chunk.version_id for hit in hits])
     assert await library.spaces.count() == 0
+
+
+async def test_a_space_that_cannot_be_opened_keeps_no_other_from_erasing_and_forgetting(
+    both: tuple[Library, str], opener: Opener, tmp_path: Path
+):
+    library, other = both  # noqa: F811 - the fixture's name
+    (here,) = await library.catalog.versions.live_points(space=library.spaces.default.name)
+    elsewhere = (await library.catalog.versions.view([other])).spaces[other]
+    there = list(await library.catalog.versions.live_points(space=elsewhere))
+    await library.spaces.close()
+    spaces = library.spaces = Spaces(catalog=library.catalog, default=library.spaces.default)  # which opens no other space
+
+    assert await spaces.count(version_id=here) == 1
+    assert await spaces.purge(needed=[spaces.default.name]) is False
+    with pytest.raises(IndexUnavailable):
+        await spaces.purge(needed=[elsewhere])
+    with pytest.raises(IndexUnavailable):
+        await spaces.count(version_id=there[0])
+
+    files = await library.catalog.files.list(owner=OWNER.owner, paging=Paging())
+    for collection_id, file in ((other, files.items[0]), (DEFAULT_COLLECTION, files.items[-1])):
+        await library.catalog.attachments.detach(collection_id, file.id, caller=OWNER)
+    abandoned = await library.catalog.versions.abandoned()
+    assert len(abandoned) == 2
+    with pytest.raises(IndexUnavailable):
+        await forget_versions(sorted(abandoned, key=lambda version: version == here), catalog=library.catalog, index=spaces)
+    assert here not in await library.catalog.versions.abandoned()
+    assert len(await library.catalog.versions.abandoned()) == 1, "that which lies where nothing can be deleted now"
+    assert await library.index.count() == 0
 
 
 async def test_all_indexes_are_opened_for_a_backup(both: tuple[Library, str], opener: Opener, tmp_path: Path):

@@ -1,7 +1,7 @@
 """Erasing files on a real index and catalog: whatever cuts it off, and whoever else is at work, nothing of them is left in the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +17,10 @@ from footnote.core.catalog.moment import now
 from footnote.core.catalog.records import AttachmentRecord, FileRecord
 from footnote.core.errors import Conflict, IndexUnavailable, NotFound, StorageUnavailable
 from retrieval.index.edge import EdgeIndex
+from retrieval.spaces import forget_versions
 from serving import erasing
 from serving.erasing import Eraser
 from serving.expiry import Housekeeping, expire
-from serving.points import forget_versions
 from tests.core.catalog.story import ANN, attach, build, claim, collection, ingest
 from tests.retrieval.index.points import RECIPE, point
 
@@ -46,7 +46,7 @@ class FragileIndex(EdgeIndex):
         self._perhaps_fail("delete_versions")
         await super().delete_versions(version_ids)
 
-    async def purge(self) -> bool:
+    async def purge(self, *, needed: Collection[str] | None = None) -> bool:
         self._perhaps_fail("purge")
         self.n_purges += 1
         return await super().purge()
@@ -183,7 +183,7 @@ async def test_a_file_that_is_attached_in_the_middle_is_erased_all_the_same(plac
     sea = await collection(place.catalog)
     purge = place.index.purge
 
-    async def attach_and_purge() -> bool:
+    async def attach_and_purge(**_: object) -> bool:
         if place.index.n_purges == 0:
             await attach(place.catalog, sea, file)
         return await purge()
@@ -199,7 +199,7 @@ async def test_who_goes_on_attaching_it_is_told(place: Place):
     sea = await collection(place.catalog)
     purge = place.index.purge
 
-    async def attach_and_purge() -> bool:
+    async def attach_and_purge(**_: object) -> bool:
         await attach(place.catalog, sea, file)
         return await purge()
 

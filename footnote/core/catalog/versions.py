@@ -309,6 +309,18 @@ class Versions:
                 found.update(space for space in await session.scalars(spaces) if space is not None)
         return frozenset(found)
 
+    async def by_space(self, version_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Return these versions in groups, one for each space that they lie in; those that are forgotten already with those in none."""
+        spaces: dict[str, str | None] = dict.fromkeys(version_ids)
+        async with self._database.read() as session:
+            for some in _batches(version_ids):
+                query = select(schema.Version.id, schema.Version.space).where(schema.Version.id.in_(some))
+                spaces.update({row.id: row.space for row in await session.execute(query)})
+        groups: dict[str | None, list[str]] = {}
+        for version_id, space in spaces.items():
+            groups.setdefault(space, []).append(version_id)
+        return tuple(tuple(group) for group in groups.values())
+
     async def spaces_of_attachment(self, attachment_id: str) -> frozenset[str]:
         """Return the spaces that an attachment's versions lie in."""
         query = select(schema.Version.space).where(schema.Version.attachment_id == attachment_id, schema.Version.space.is_not(None))
