@@ -115,7 +115,7 @@ class Erasures:
                 row = _new_row(file)
                 session.add(row)
             work, receipt = _work(row), _receipt(row)
-            found = await _versions_of(session, file_id)
+            found = {version: space for version, space in (await _versions_of(session, file)).items() if version not in work.versions}
             before = replace(
                 receipt.before,
                 attachments=receipt.before.attachments + await _n_attachments(session, file_id),
@@ -231,9 +231,16 @@ async def _unfinished(session: AsyncSession, file_id: str, *, owner: str) -> sch
     return (await session.scalars(query.order_by(schema.Erasure.id).with_for_update())).first()
 
 
-async def _versions_of(session: AsyncSession, file_id: str) -> dict[str, str | None]:
-    version, attachment = schema.Version, schema.Attachment
-    query = select(version.id, version.space).join(attachment, attachment.id == version.attachment_id).where(attachment.file_id == file_id)
+async def _versions_of(session: AsyncSession, file: schema.File) -> dict[str, str | None]:
+    """Return the file's versions with their spaces: also those that an earlier detaching has retired, whose points may still be there.
+
+    Of these it is known only which document they were made of, so those of the owner's other files with the same bytes go along.
+    """
+    version, attachment, document = schema.Version, schema.Attachment, schema.Document
+    attached = select(attachment.id).where(attachment.file_id == file.id)
+    documents = select(document.id).where(document.owner == file.owner, document.blob_sha256 == file.blob_sha256)
+    left = version.attachment_id.is_(None) & version.document_id.in_(documents)
+    query = select(version.id, version.space).where(or_(version.attachment_id.in_(attached), left))
     return {row.id: row.space for row in await session.execute(query)}
 
 

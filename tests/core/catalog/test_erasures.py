@@ -191,6 +191,19 @@ async def test_turns_of_others_and_of_attachments_that_are_gone_are_found(catalo
     assert (await turn_of(catalog, anns)).erased_at is not None
 
 
+async def test_a_version_that_an_earlier_detaching_has_left_in_the_index_is_erased_too(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    kept, _ = await ingested(catalog, text="Tides follow the moon", filename="tides.txt")
+    (retired,) = await catalog.attachments.detach(attachment.collection_id, file.id, caller=ANN)
+    assert list((await catalog.erasures.begin(file.id, owner="ann")).versions) == [retired]
+    assert list((await catalog.erasures.begin(file.id, owner="ann")).versions) == [retired]
+    await erase(catalog, file)
+    receipt = await catalog.erasures.receipt(file.id, owner="ann")
+    assert (receipt.before.versions, receipt.after) == (1, ErasureCounts())
+    assert await catalog.versions.abandoned() == ()
+    assert await catalog.files.get(kept.id, owner="ann")
+
+
 async def test_a_later_turn_that_repeats_an_erased_answer_goes_too_and_what_repeats_that(catalog: Catalog):
     file, attachment = await ingested(catalog)
     first = await tell(catalog, [attachment.id], shown=f"{SECRET} [1].")
