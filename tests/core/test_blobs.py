@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from footnote.core.blobs import PIECE_BYTES, BlobStore, FolderBlobStore, StoredBlob
 from footnote.core.blobs.factory import create_blob_store
+from footnote.core.catalog.catalog import Catalog
 from footnote.core.errors import DocumentTooLarge, InvalidSettings, NotFound, StorageUnavailable
 from footnote.core.settings import BlobSettings
+from tests.core.catalog.story import upload
 from tests.services.buckets import S3_ENDPOINT
 
 MANY_BYTES = 10 * PIECE_BYTES
@@ -252,6 +254,54 @@ class TestS3BlobStore(BlobStoreContract):
         with pytest.raises(StorageUnavailable, match=r"127\.0\.0\.1:9.*blobs\.endpoint"):
             async with opened(settings, tmp_path):
                 pass
+
+
+LISTING = b'<?xml version="1.0"?><ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount></ListBucketResult>'
+
+
+class Stalling:
+    """An S3-compatible store that lists a bucket, and answers nothing else."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        while (await reader.readuntil(b"\r\n\r\n")).startswith(b"GET"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%b" % (len(LISTING), LISTING))
+            await writer.drain()
+
+    def hang_up(self) -> None:
+        for writer in self._open:
+            writer.close()
+
+
+async def test_a_write_to_the_catalog_waits_for_a_stalled_store_for_moments_only(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    s3 = pytest.importorskip("footnote.core.blobs.s3")
+    monkeypatch.setattr(s3, "PROMPT_S", 0.3)
+    file = await upload(catalog)
+    stalling = Stalling()
+    server = await asyncio.start_server(stalling.answer, "127.0.0.1", 0)
+    endpoint = "http://{}:{}".format(*server.sockets[0].getsockname())
+    settings = BlobSettings(url="s3://bucket", endpoint=endpoint, key="key", secret="secret", region="us-east-1")
+    try:
+        async with opened(settings, tmp_path) as store, asyncio.timeout(10):
+            with pytest.raises(StorageUnavailable, match="does not answer"):
+                await store.exists(file.blob_sha256)
+            with pytest.raises(StorageUnavailable, match="does not answer"):
+                await catalog.files.remove_unreferenced("0" * 64, remove_bytes=store.delete)
+            erasure = await catalog.erasures.begin(file.id, owner=file.owner)
+            with pytest.raises(StorageUnavailable, match="does not answer"):
+                await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=store.delete)
+            assert await catalog.files.get(file.id, owner=file.owner) == file, "nothing is half done"
+            assert await catalog.files.known_blobs([file.blob_sha256])
+            await upload(catalog, filename="other.txt")
+    finally:
+        stalling.hang_up()
+        server.close()
+        await server.wait_closed()
 
 
 def blob_settings(url: str) -> BlobSettings:

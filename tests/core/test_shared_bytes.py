@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,43 @@ async def test_bytes_that_were_removed_before_their_record_are_put_back(catalog:
 async def test_bytes_that_are_removed_again_and_again_leave_no_record(catalog: Catalog, blobs: FolderBlobStore):
     with pytest.raises(StorageUnavailable, match="Upload the file again"):
         await store(SharedBytes(catalog=catalog, blobs=Snatching(blobs, ATTEMPTS)), catalog)
+    assert (await catalog.files.list(owner="ann", paging=Paging())).items == ()
+
+
+class Slow(FolderBlobStore):
+    """A store that has the bytes in hand, and goes on in its thread when it may."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reached, self.go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
+
+    def _store(self, file: Path, path: Path) -> None:
+        content = file.read_bytes()
+        self.reached.set()
+        self.go_on.wait(10)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        self.ended.set()
+
+
+@pytest.mark.parametrize("n_cancellations", [1, 2])
+async def test_an_upload_that_is_cancelled_while_its_bytes_are_kept_leaves_none(catalog: Catalog, tmp_path: Path, n_cancellations: int):
+    blobs = Slow(tmp_path / "blobs")
+    await blobs.open()
+    shared = SharedBytes(catalog=catalog, blobs=blobs)
+    upload = asyncio.create_task(store(shared, catalog))
+    await asyncio.to_thread(blobs.reached.wait, 10)
+    for _ in range(n_cancellations):
+        upload.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+    blobs.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+    await asyncio.to_thread(blobs.ended.wait, 10)
+    async with asyncio.timeout(5):
+        while await collect(blobs.iterate()):
+            await asyncio.sleep(0.01)
     assert (await catalog.files.list(owner="ann", paging=Paging())).items == ()
 
 

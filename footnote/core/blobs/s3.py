@@ -31,6 +31,9 @@ PARTS_AT_ONCE = 4
 N_TRIES = 5
 HASH_DIGITS = 64
 
+PROMPT_S = 5.0
+"""Whether a blob is there, and that it goes, is asked within writes of the catalog, which keep everybody else's waiting: not for longer."""
+
 
 class S3BlobStore(ReceivingBlobStore):
     """Blobs as objects: ``abcdef…`` is the key ``prefix/ab/cdef…``. Bound to the event loop on which it was opened.
@@ -90,13 +93,14 @@ class S3BlobStore(ReceivingBlobStore):
 
     async def exists(self, sha256: str) -> bool:
         try:
-            await self._size_bytes(sha256)
+            async with self._promptly():
+                await self._size_bytes(sha256)
         except NotFound:
             return False
         return True
 
     async def delete(self, sha256: str) -> None:
-        with self._errors():
+        async with self._promptly():
             await self._opened._rm_file(self._key(sha256))
 
     async def installation(self) -> str | None:
@@ -137,6 +141,18 @@ class S3BlobStore(ReceivingBlobStore):
                 return int((await self._opened._info(self._key(sha256), refresh=True))["size"])
         except NotFound:
             raise NotFound(f"The bytes {sha256[:12]}… are not stored.") from None
+
+    @asynccontextmanager
+    async def _promptly(self) -> AsyncGenerator[None]:
+        """Give up after ``PROMPT_S``, however many tries are left."""
+        with self._errors():
+            try:
+                async with asyncio.timeout(PROMPT_S):
+                    yield
+            except TimeoutError as error:
+                raise StorageUnavailable(
+                    f"{self._place} does not answer for the bucket {self._bucket}.", hint=_advice(error), param="blobs.endpoint"
+                ) from error
 
     @contextmanager
     def _errors(self) -> Generator[None]:
