@@ -38,7 +38,7 @@ class Result:
 
     case_id: str
     kind: str
-    answerable: bool
+    answerable: bool | None
     abstained: bool
     draft: str
     shown: str

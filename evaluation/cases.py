@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from footnote.core.errors import InvalidInput
 from footnote.core.types import Message
@@ -21,21 +21,30 @@ class GoldPassage:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question with its labels.
+    """A question with what is known about its right answer.
 
-    ``answers`` are short strings of which a right answer holds at least one; unanswerable cases have none, and no gold passage.
+    Args:
+        id: its name within a set: the same case has the same name in each version of a set.
+        part: ``tune`` or ``test`` where a set keeps them apart, else empty.
+        kind: how reports group it: ``fact``, ``table``, ``follow_up``; of live turns why they were sampled.
+        answerable: whether the documents hold the answer; None where nobody has said.
+        answers: short strings of which a right answer holds at least one.
+        gold: where the answer stands. Unanswerable cases have none, and no answers.
+        document: the document that the question is about, where it is about one.
+        turn_id: the live turn that it was sampled from; its answer is scored as it was given.
     """
 
     id: str
-    part: Literal["tune", "test"]
-    kind: str
     question: str
-    history: tuple[Message, ...]
-    answerable: bool
-    reference_answer: str
-    answers: tuple[str, ...]
-    gold: tuple[GoldPassage, ...]
-    document: str
+    part: str = ""
+    kind: str = "question"
+    history: tuple[Message, ...] = ()
+    answerable: bool | None = None
+    reference_answer: str = ""
+    answers: tuple[str, ...] = ()
+    gold: tuple[GoldPassage, ...] = ()
+    document: str = ""
+    turn_id: str | None = None
 
 
 def read_cases(path: Path) -> tuple[Case, ...]:

@@ -52,7 +52,7 @@ class Comparison:
 
 def can_be_compared(case: Case) -> bool:
     """Whether a case says where its answer stands, and its question can be searched as it is."""
-    return case.answerable and bool(case.gold) and not case.history
+    return bool(case.answerable and case.gold) and not case.history
 
 
 def compare(cases: Sequence[Case], *, old: Sequence[Sequence[CitedSpan]], new: Sequence[Sequence[CitedSpan]], n_given: int) -> Comparison:

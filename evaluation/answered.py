@@ -1,0 +1,57 @@
+"""A case with the answer that one release gave it: all that a metric may look at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evaluation.cases import Case
+from evaluation.labels import CitedSpan
+from footnote.core.types import Passage, Turn
+from serving.citations import marked_numbers, strip_markers
+from serving.claims import is_abstention
+
+TextTarget = Literal["draft", "shown"]
+TEXT_TARGETS: tuple[TextTarget, ...] = ("draft", "shown")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A case, the turn that answered it, and what the turn rested on.
+
+    Args:
+        passages: those of the turn's prompt, with their text, by number.
+        hits: what the search found for the turn's query before passages were packed, best first; empty where nobody asked for them.
+    """
+
+    case: Case
+    turn: Turn
+    passages: tuple[Passage, ...]
+    hits: tuple[CitedSpan, ...] = ()
+
+    def text(self, target: TextTarget) -> str:
+        """Return what the model wrote, or what the person got, with its markers."""
+        return self.turn.draft if target == "draft" else self.turn.shown
+
+    def plain_text(self, target: TextTarget) -> str:
+        """Return the text without its markers."""
+        return strip_markers(self.text(target))
+
+    def abstained(self, target: TextTarget) -> bool:
+        """Whether the text declines to answer. Where nothing was found, no draft was written and both say so."""
+        return self.turn.abstained if target == "shown" else not self.turn.draft.strip() or is_abstention(self.plain_text("draft").strip())
+
+    def cited(self, target: TextTarget) -> tuple[Passage, ...]:
+        """Return the passages that the text cites, by number.
+
+        Of the draft these are the model's own markers alone: what verification found for it belongs to the text shown.
+        """
+        numbers = set(marked_numbers(self.turn.draft)) if target == "draft" else self._cited_numbers()
+        return tuple(passage for passage in self.passages if passage.n in numbers)
+
+    def _cited_numbers(self) -> set[int]:
+        return {citation.passage for claim in self.turn.claims for citation in claim.citations}
+
+
+def spans(passages: Sequence[Passage]) -> tuple[CitedSpan, ...]:
+    """Return passages as labels compare them."""
+    return tuple(CitedSpan(document=passage.filename, text=passage.text) for passage in passages)
