@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from footnote.core.errors import InvalidSettings
+from footnote.core.fingerprints import fingerprint_of
 from footnote.core.types import Document
 from ingestion.elements import DocumentBuilder
 
@@ -108,7 +109,8 @@ class Finder(Protocol):
 def redacted(document: Document, kinds: Sequence[str], *, finder: Finder | None = None) -> Document:
     """Return the document with marks in the place of personal data: in text, captions and title. Offsets point into the marked text.
 
-    ``redactions`` counts them by kind. A finding does not reach from one element into another.
+    ``redactions`` counts them by kind, and the fingerprint is that of the marked text. A finding does not reach from one element into
+    another.
 
     Raises:
         InvalidSettings: the recognisers are not installed.
@@ -133,7 +135,14 @@ def redacted(document: Document, kinds: Sequence[str], *, finder: Finder | None 
         language=document.language,
         notes=document.notes,
     )
-    return replace(document, text=built.text, elements=built.elements, title=built.title, redactions=dict(sorted(in_elements.items())))
+    return replace(
+        document,
+        text=built.text,
+        elements=built.elements,
+        title=built.title,
+        fingerprint=fingerprint_of(built.text),  # that of the text before would tell two values apart, and so confirm a guess
+        redactions=dict(sorted(in_elements.items())),
+    )
 
 
 def marked_text(text: str, findings: Iterable[Finding]) -> tuple[str, Mapping[str, int]]:

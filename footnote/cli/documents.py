@@ -1,6 +1,6 @@
 """``footnote documents``: what the collections hold, and how far each document is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,6 +12,9 @@ from footnote.cli.json_documents import DocumentsDocument, StoredDocument
 from footnote.cli.terminal import output, printable
 
 COLOURS = {"completed": "green", "in_progress": "yellow", "failed": "red", "cancelled": "dim"}
+
+REDACTED = "redacted_"
+"""How the names of those counts of a job begin that say how much personal data was marked."""
 
 
 def documents(client: ApiClient, *, collection: str | None) -> DocumentsDocument:
@@ -43,7 +46,7 @@ def document_table(documents: Sequence[StoredDocument]) -> Table:
     table.add_column("", overflow="fold")
     for each in documents:
         state = f"[{COLOURS[each.state]}]{progress_of(each)}[/]"
-        remark = printable(each.error or " ".join(each.notes))
+        remark = printable(each.error or " ".join([*each.notes, *_redactions(each.redacted)]))
         cells = (_or_blank(each.pages), _or_blank(each.chunks), f"{each.bytes / 1000:.1f}", escape(remark))
         table.add_row(escape(printable(each.collection.name)), escape(printable(each.filename)), state, *cells)
     return table
@@ -77,8 +80,15 @@ def stored_document(attachment: Attachment, place: Collection) -> StoredDocument
         replaced_by=attachment.job.replaced_by,
         error=attachment.last_error.message if attachment.last_error else None,
         notes=attachment.job.notes,
+        redacted={name.removeprefix(REDACTED): n for name, n in sorted(counts.items()) if name.startswith(REDACTED)},
         attached_at=attachment.created_at,
     )
+
+
+def _redactions(redacted: Mapping[str, int]) -> list[str]:
+    """Say how much was marked in one sentence, such as ``Redacted: 2 email address, 1 iban code.``, or in none."""
+    counted = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in redacted.items())
+    return [f"Redacted: {counted}."] if counted else []
 
 
 def _or_blank(number: int | None) -> str:

@@ -107,6 +107,7 @@ class StoredDocument(JsonDocument):
     replaced_by: str | None = Field(description="Id of the file that takes its place as soon as that has been read.")
     error: str | None = Field(description="Why it failed.")
     notes: list[str] = Field(description="What was left out or repaired, and which other file is nearly the same.")
+    redacted: dict[str, int] = Field(description='How much personal data was marked in it, by kind, as `{"email_address": 2}`.')
     attached_at: int = Field(description="When it was attached, in seconds since 1970 (UTC).")
 
 

@@ -70,3 +70,12 @@ def test_what_there_is_to_know_of_a_document_stands_beside_it():
     document = stored_document(noted, SEA)
     assert document.notes == ["Nearly the same as b.pdf."]
     assert list(document_table([document]).columns[-1].cells) == ["Nearly the same as b.pdf."]
+
+
+def test_how_much_was_marked_in_a_document_stands_beside_it():
+    marked = attachment("a", chunks=3, redacted_iban_code=1, redacted_email_address=2)
+    document = stored_document(marked, SEA)
+    assert document.redacted == {"email_address": 2, "iban_code": 1}
+    plain = stored_document(attachment("b", chunks=3), SEA)
+    assert plain.redacted == {}
+    assert list(document_table([document, plain]).columns[-1].cells) == ["Redacted: 2 email address, 1 iban code.", ""]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.core.errors import InvalidSettings
+from footnote.core.fingerprints import fingerprint_of
 from footnote.core.settings import IngestionSettings, RedactedKind
 from footnote.core.types import Document, Element, ElementKind
 from ingestion import redaction
@@ -131,6 +132,21 @@ async def test_the_parser_process_marks_where_the_settings_say_so(tmp_path: Path
             await pool.close()
         assert expected in read.text
         assert dict(read.redactions) == dict.fromkeys(kinds, 1)
+
+
+async def test_the_fingerprint_is_made_of_the_marked_text(tmp_path: Path):
+    read: list[Document] = []
+    pool = ParserPool(IngestionSettings(redact=("EMAIL_ADDRESS",)))
+    try:
+        for address in ("jo.smith@example.com", "ada.marrowgate@example.org"):
+            path = tmp_path / "note"
+            path.write_text(" ".join(f"Paragraph {n} says who is asked about tides and ships: {address}." for n in range(9)))
+            read.append(await pool.clean(await pool.parse(path, filename="note.txt")))
+    finally:
+        await pool.close()
+    assert read[0].text == read[1].text
+    assert read[0].fingerprint is not None
+    assert read[0].fingerprint == read[1].fingerprint == fingerprint_of(read[0].text)
 
 
 def test_a_document_read_with_redaction_is_another_one():
