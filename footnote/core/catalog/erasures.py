@@ -17,7 +17,7 @@ from footnote.core.catalog import schema
 from footnote.core.catalog.attachments import detach_file
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
-from footnote.core.catalog.quotations import Quotations, erase_quotations, find_quotations
+from footnote.core.catalog.quotations import Look, Quotations, erase_quotations, find_quotations, look
 from footnote.core.catalog.unused_documents import forget_unused_documents
 from footnote.core.errors import NotFound
 from footnote.core.ids import new_id
@@ -152,6 +152,7 @@ class Erasures:
         Returns:
             False where the file was attached again meanwhile: then nothing was done, and the erasure has to be begun anew.
         """
+        looked = await self._look(erasure)
         async with self._database.write() as session:
             # The order in which rows are locked is that of `begin` and of a turn that is being kept: the file first.
             file = await session.get(schema.File, erasure.receipt.file_id, with_for_update=True)
@@ -164,7 +165,7 @@ class Erasures:
             n_documents = await _n_documents(session, owner=file.owner, sha256=file.blob_sha256)
             await _forget_versions(session, list(work.versions))
             attachment_ids = tuple(await session.scalars(_former_ids(file.id)))
-            quotations = await find_quotations(session, attachment_ids)
+            quotations = await find_quotations(session, attachment_ids, before=looked)
             before = replace(
                 receipt.before,
                 documents=n_documents,
@@ -183,6 +184,12 @@ class Erasures:
             erased = replace(receipt, state="erased", before=before, after=after, adapters=quotations.adapter_ids, kept_for=kept_for)
             _write(row, erased, work)
         return True
+
+    async def _look(self, erasure: Erasure) -> Look:
+        """Compare turns with what they may repeat, which takes its time, while others write."""
+        async with self._database.read() as session:
+            attachment_ids = tuple(await session.scalars(_former_ids(erasure.receipt.file_id)))
+            return await look(session, attachment_ids, before=Look())
 
     async def finish(self, erasure: Erasure, *, purged: bool) -> Receipt:
         """Note that all is done, and return the receipt."""

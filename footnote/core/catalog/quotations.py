@@ -4,9 +4,9 @@ A turn loses all of its text, also the question: that often names what it asks a
 answered again. Ids, times, token counts, verdicts and scores stay, so that the figures of the past still add up.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, cast, delete, func, or_, select, update
@@ -14,14 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.moment import now
+from footnote.core.catalog.repeated_answers import Said, answer_hash, repeats, said
+from footnote.core.offload import offload
 
 IDS_PER_STATEMENT = 200
-TURNS_AT_ONCE = 500
-
-_MARKER = re.compile(r"\[ *\d+(?: *, *\d+)* *\]")
-_SPACE_BEFORE_STOP = re.compile(r" (?=[.,;:!?])")
-_MIN_TELLING_CHARS = 20
-"""A shorter answer ("Yes.") may stand in any dialogue; it counts as repeated within its own conversation alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +33,65 @@ class Quotations:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An answer as a later dialogue may repeat it."""
+class Told:
+    """What a turn has said to whom; nothing of it where it abstained, as the words of an abstention come from no document."""
 
-    conversation: str
-    text: str
-
-
-def said(*, conversation: str, shown: str) -> Said:
-    """Return an answer without what clients change when they send it again: markers, white space, capitals."""
-    return Said(conversation=conversation, text=_plain(shown))
+    turn_id: str
+    owner: str
+    asked_at: datetime
+    said: Said | None
 
 
-def repeats(history: Sequence[dict[str, Any]], answers: Sequence[Said], *, conversation: str) -> bool:
-    """Whether a dialogue repeats one of the answers. Messages of all roles count: people quote what they were told."""
-    messages = [_plain(str(message.get("content", ""))) for message in history]
-    return any(
-        answer.text in message if len(answer.text) >= _MIN_TELLING_CHARS else answer.text == message and answer.conversation == conversation
-        for answer in answers
-        if answer.text
-        for message in messages
-    )
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the turns has found: another one goes on from it, and compares only what has come since.
+
+    Args:
+        quoting: turns that had passages of the document.
+        repeating: later turns whose dialogue repeats what one of those has said, or one of these.
+        told: what all of them have said.
+        seen: the turns that were compared with it.
+    """
+
+    quoting: tuple[str, ...] = ()
+    repeating: tuple[str, ...] = ()
+    told: tuple[Told, ...] = ()
+    seen: frozenset[str] = frozenset()
 
 
-def _plain(text: str) -> str:
-    return _SPACE_BEFORE_STOP.sub("", " ".join(_MARKER.sub(" ", text).split())).casefold()
+async def look(session: AsyncSession, attachment_ids: Sequence[str], *, before: Look) -> Look:
+    """Find the turns that quote or repeat the attachments' documents and still have text; attachments may be gone.
 
-
-async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str]) -> Quotations:
-    """Find what repeats the text of the attachments' documents and still has text; attachments may be gone."""
+    Comparing takes milliseconds for each turn where much was told, in a thread: look before a write, and in the write go on from there.
+    """
     quoting = await _turns_with_passages(session, attachment_ids)
-    turn_ids = (*quoting, *await _turns_that_repeat(session, quoting))
+    known_before = frozenset(before.quoting)
+    fresh = await _told_by(session, [turn_id for turn_id in quoting if turn_id not in known_before])
+    told, repeating = [*before.told, *fresh], await _with_text(session, before.repeating)
+    seen, compared = set(before.seen), set[str]()
+    while told:
+        due = [turn_id for turn_id in await _due(session, told=told, fresh=fresh, seen=seen) if turn_id not in compared]
+        known = {*quoting, *repeating}
+        fresh = await _that_repeat(session, [turn_id for turn_id in due if turn_id not in known], told)
+        seen.update(due)
+        compared.update(due)
+        told += fresh
+        repeating += [turn.turn_id for turn in fresh]
+        if not fresh:
+            break
+    return Look(quoting=quoting, repeating=tuple(repeating), told=tuple(told), seen=frozenset(seen))
+
+
+async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str], *, before: Look) -> Quotations:
+    """Find what repeats the text of the attachments' documents and still has text; attachments may be gone.
+
+    Args:
+        session: the write in which it will be erased.
+        attachment_ids: whose documents.
+        before: what a look shortly before has found.
+    """
+    looked = await look(session, attachment_ids, before=before)
+    turn_ids = (*looked.quoting, *looked.repeating)
     rows = await _training_rows(session, attachment_ids, turn_ids)
     return Quotations(
         turn_ids=turn_ids,
@@ -81,8 +105,9 @@ async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str]) 
 async def erase_quotations(session: AsyncSession, quotations: Quotations) -> None:
     """Empty turns and feedback of their text, make tombstones of cases, and delete training rows."""
     for turn_ids in _parts(quotations.turn_ids):
-        for turn in await session.execute(select(schema.Turn.id, schema.Turn.claims).where(schema.Turn.id.in_(turn_ids))):
-            await session.execute(update(schema.Turn).where(schema.Turn.id == turn.id).values(**without_text(turn.claims)))
+        for turn in await session.execute(select(*_TOLD_COLUMNS, schema.Turn.claims).where(schema.Turn.id.in_(turn_ids))):
+            lost = {**without_text(turn.claims), "answer_hash": hash_of_answer(turn)}  # turns of before have no hash yet
+            await session.execute(update(schema.Turn).where(schema.Turn.id == turn.id).values(**lost))
     for feedback_ids in _parts(quotations.feedback_ids):
         await session.execute(update(schema.Feedback).where(schema.Feedback.id.in_(feedback_ids)).values(comment=None, correction=None))
     for case_ids in _parts(quotations.case_ids):
@@ -119,38 +144,94 @@ async def _turns_with_passages(session: AsyncSession, attachment_ids: Sequence[s
     return tuple(found)
 
 
-async def _turns_that_repeat(session: AsyncSession, turn_ids: Sequence[str]) -> tuple[str, ...]:
-    """Return the later turns whose dialogue repeats an answer of these, and those that repeat one of theirs, and so on."""
-    answers: list[Said] = []
-    owners: set[str] = set()
-    first = None
-    columns = (schema.Turn.owner, schema.Turn.asked_at, schema.Turn.conversation, schema.Turn.shown, schema.Turn.abstained)
+async def _told_by(session: AsyncSession, turn_ids: Sequence[str]) -> list[Told]:
+    told: list[Told] = []
     for some in _parts(turn_ids):
-        for turn in await session.execute(select(*columns).where(schema.Turn.id.in_(some))):
-            owners.add(turn.owner)
-            first = turn.asked_at if first is None else min(first, turn.asked_at)
-            if not turn.abstained:  # the words of an abstention come from no document
-                answers.append(said(conversation=turn.conversation, shown=turn.shown))
-    if first is None:
-        return ()
-    known, repeating = set(turn_ids), list[str]()
-    later = (
-        select(schema.Turn.id, schema.Turn.history, schema.Turn.conversation, schema.Turn.shown, schema.Turn.abstained)
-        .where(
-            schema.Turn.owner.in_(sorted(owners)),
-            schema.Turn.asked_at >= first,
-            schema.Turn.erased_at.is_(None),
-            cast(schema.Turn.history, Text) != "[]",
+        told += [_told(turn) for turn in await session.execute(select(*_TOLD_COLUMNS).where(schema.Turn.id.in_(some)))]
+    return told
+
+
+async def _with_text(session: AsyncSession, turn_ids: Sequence[str]) -> list[str]:
+    """Return those of the turns that were not erased meanwhile."""
+    left: set[str] = set()
+    for some in _parts(turn_ids):
+        left.update(await session.scalars(select(schema.Turn.id).where(schema.Turn.id.in_(some), schema.Turn.erased_at.is_(None))))
+    return [turn_id for turn_id in turn_ids if turn_id in left]
+
+
+async def _due(session: AsyncSession, *, told: Sequence[Told], fresh: Sequence[Told], seen: Collection[str]) -> list[str]:
+    """Return, oldest first, the later turns that were not seen yet, and those that may repeat what has only now become known as told."""
+    since, fresh_since = _since(told), _since(fresh)
+    first = min(since.values())
+    due: list[Any] = []
+    for owners in _parts(sorted(since)):
+        # Neither history nor the last columns are asked for here: long texts stand before those, which SQLite would have to read through.
+        later = select(schema.Turn.id, schema.Turn.owner, schema.Turn.asked_at).where(
+            schema.Turn.owner.in_(owners), schema.Turn.asked_at >= first
         )
-        .order_by(schema.Turn.asked_at, schema.Turn.id)
-        .execution_options(yield_per=TURNS_AT_ONCE)
-    )
-    async for turn in await session.stream(later):
-        if turn.id not in known and repeats(turn.history, answers, conversation=turn.conversation):
-            repeating.append(turn.id)
-            if not turn.abstained:
-                answers.append(said(conversation=turn.conversation, shown=turn.shown))
-    return tuple(repeating)
+        due += [
+            turn
+            for turn in await session.execute(later)
+            if turn.asked_at >= since[turn.owner]
+            and (turn.id not in seen or (turn.owner in fresh_since and turn.asked_at >= fresh_since[turn.owner]))
+        ]
+    return [turn.id for turn in sorted(due, key=lambda turn: (turn.asked_at, turn.id))]
+
+
+def _since(told: Sequence[Told]) -> dict[str, datetime]:
+    since: dict[str, datetime] = {}
+    for each in told:
+        since[each.owner] = min(each.asked_at, since.get(each.owner, each.asked_at))
+    return since
+
+
+async def _that_repeat(session: AsyncSession, turn_ids: Sequence[str], told: Sequence[Told]) -> list[Told]:
+    """Return those of the turns, given oldest first, whose dialogue repeats what their owner was told, or what one of these has said."""
+    answers: dict[str, list[Said]] = {}
+    for each in told:
+        if each.said is not None:
+            answers.setdefault(each.owner, []).append(each.said)
+    repeating: list[Told] = []
+    for some in _parts(turn_ids):
+        turns = (
+            select(*_TOLD_COLUMNS, schema.Turn.history)
+            .where(schema.Turn.id.in_(some), schema.Turn.erased_at.is_(None), cast(schema.Turn.history, Text) != "[]")
+            .order_by(schema.Turn.asked_at, schema.Turn.id)
+        )
+        repeating += await offload(_compare, (await session.execute(turns)).all(), answers)
+    return repeating
+
+
+def _compare(turns: Sequence[Any], answers: dict[str, list[Said]]) -> list[Told]:
+    """Return the turns that repeat an answer, and add what they have said to the answers."""
+    repeating: list[Told] = []
+    for turn in turns:
+        if repeats(turn.history, answers.get(turn.owner, ()), conversation=turn.conversation):
+            told = _told(turn)
+            repeating.append(told)
+            if told.said is not None:
+                answers.setdefault(told.owner, []).append(told.said)
+    return repeating
+
+
+_TOLD_COLUMNS = (
+    schema.Turn.id,
+    schema.Turn.owner,
+    schema.Turn.asked_at,
+    schema.Turn.conversation,
+    schema.Turn.shown,
+    schema.Turn.abstained,
+)
+
+
+def _told(turn: Any) -> Told:
+    answer = None if turn.abstained else said(conversation=turn.conversation, shown=turn.shown)
+    return Told(turn_id=turn.id, owner=turn.owner, asked_at=turn.asked_at, said=answer)
+
+
+def hash_of_answer(turn: Any) -> str | None:
+    """Return the hash of a turn's answer, of which its row or record has the columns; None where it abstained."""
+    return None if turn.abstained else answer_hash(owner=turn.owner, conversation=turn.conversation, shown=turn.shown)
 
 
 def _telling_feedback(turn_ids: Sequence[str]) -> Select[str]:

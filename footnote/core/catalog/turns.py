@@ -1,16 +1,21 @@
 """Turns: what was asked, what was found, what the model wrote, what was shown, and why."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, union
+from sqlalchemy import func, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
-from footnote.core.catalog.quotations import without_text
+from footnote.core.catalog.quotations import hash_of_answer, without_text
+from footnote.core.catalog.repeated_answers import hashes_of, short_answer_hash
 from footnote.core.errors import NotFound
+from footnote.core.offload import offload
 from footnote.core.types import Caller, Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
+
+HASHES_PER_STATEMENT = 500
 
 
 class Turns:
@@ -20,10 +25,14 @@ class Turns:
         self._database = database
 
     async def store(self, turn: Turn) -> None:
-        """Keep a turn with its passages; without its text where a file that it quotes was erased while it was answered."""
+        """Keep a turn with its passages; without its text where a file that it quotes was erased while it was answered.
+
+        So too where its dialogue repeats what an erased turn has said to the same owner.
+        """
+        row = _row(turn)
+        repeated = await offload(hashes_of, row.history, owner=turn.owner, conversation=turn.conversation)
         async with self._database.write(beside=True) as session:
-            row = _row(turn)
-            if await _quotes_an_erased_file(session, turn):
+            if await _quotes_an_erased_file(session, turn) or await _repeats_an_erased_answer(session, turn, repeated):
                 for column, value in without_text(row.claims).items():
                     setattr(row, column, value)
             session.add(row)
@@ -60,6 +69,19 @@ async def _quotes_an_erased_file(session: AsyncSession, turn: Turn) -> bool:
     return bool(file_ids - frozenset(await session.scalars(there)))
 
 
+async def _repeats_an_erased_answer(session: AsyncSession, turn: Turn, repeated: Collection[str]) -> bool:
+    """Whether one of the hashes is that of an erased answer; not where a turn that has its text still says the same, from other files."""
+    of_short_ones = short_answer_hash(owner=turn.owner, conversation=turn.conversation)
+    row, hashes = schema.Turn, sorted(repeated)
+    counted = select(row.answer_hash, func.count().label("n"), func.count(row.erased_at).label("n_erased")).group_by(row.answer_hash)
+    for first in range(0, len(hashes), HASHES_PER_STATEMENT):
+        some = hashes[first : first + HASHES_PER_STATEMENT]
+        for found in await session.execute(counted.where(row.answer_hash.in_(some))):
+            if found.n_erased and (found.n == found.n_erased or found.answer_hash == of_short_ones):
+                return True
+    return False
+
+
 def _row(turn: Turn) -> schema.Turn:
     return schema.Turn(
         id=turn.id,
@@ -85,6 +107,7 @@ def _row(turn: Turn) -> schema.Turn:
         timings_ms=dict(turn.timings_ms),
         error_code=turn.error_code,
         erased_at=turn.erased_at,
+        answer_hash=hash_of_answer(turn),
     )
 
 

@@ -1,5 +1,7 @@
 """Erasing: whatever holds text of a file loses it, what it did not touch stays, and the receipt counts both."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from footnote.core.catalog import schema
+from footnote.core.catalog import erasures, quotations, schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.erasures import ErasureCounts
 from footnote.core.catalog.jobs import LeaseLost
 from footnote.core.catalog.moment import now
-from footnote.core.catalog.quotations import repeats, said
+from footnote.core.catalog.repeated_answers import answer_hash, hashes_of, repeats, said
 from footnote.core.errors import NotFound, StorageUnavailable
 from footnote.core.ids import new_id
 from footnote.core.types import Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
@@ -308,6 +310,116 @@ async def test_a_turn_that_is_kept_after_the_erasure_is_kept_without_text(catalo
     assert "kestrel" not in await everything(catalog)
 
 
+LONG = "It nests there because the boiler house is warm."
+
+
+async def test_a_dialogue_that_goes_on_after_the_erasure_is_kept_without_text(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    first = await tell(catalog, [attachment.id], shown=f"{SECRET} [1].\nIt returns each spring [2].")
+    await erase(catalog, file)
+    again = [("user", "Where?"), ("assistant", f"{SECRET}. It returns each spring.\n\n[1] birds.txt, page 4")]
+    second = await tell(catalog, [], shown=LONG, history=again)
+    third = await tell(catalog, [], shown="Yes.", history=[("assistant", f"{LONG} [1]")])
+    assert [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (first, second, third)] == [True] * 3
+    left = await everything(catalog)
+    assert "kestrel" not in left
+    assert "boiler" not in left
+    unrelated = await tell(catalog, [], history=[("assistant", "Something else altogether, and long enough.")])
+    assert (await turn_of(catalog, unrelated)).erased_at is None
+    bens = await tell(catalog, [], owner="ben", history=again)
+    assert (await turn_of(catalog, bens, BEN)).erased_at is None, "ben never got that answer: he wrote it himself"
+
+
+async def test_a_short_answer_is_recognised_after_the_erasure_in_its_conversation_alone(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    await tell(catalog, [attachment.id], shown="In the kestrel [1].", conversation="c")
+    await tell(catalog, [], shown="You are welcome.", conversation="c")
+    await erase(catalog, file)
+    history = [("assistant", "In the kestrel.")]
+    goes_on = await tell(catalog, [], history=history, conversation="c")
+    elsewhere = await tell(catalog, [], history=history, conversation="d")
+    asked = await tell(catalog, [], history=[("user", "Yes.")], conversation="c")
+    found = [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (goes_on, elsewhere, asked)]
+    assert found == [True, False, False]
+
+
+async def test_an_answer_that_a_kept_file_gave_too_may_be_repeated(catalog: Catalog):
+    old, old_attachment = await ingested(catalog)
+    _, newer_attachment = await ingested(catalog, text=f"{SECRET}. Still", filename="newer.txt")
+    await tell(catalog, [old_attachment.id])
+    newer = await tell(catalog, [newer_attachment.id])
+    await erase(catalog, old)
+    goes_on = await tell(catalog, [newer_attachment.id], history=[("assistant", f"{SECRET} [1].")])
+    assert [(await turn_of(catalog, turn_id)).erased_at for turn_id in (newer, goes_on)] == [None, None]
+
+
+async def test_a_turn_that_abstained_leaves_nothing_to_recognise(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    abstained = "The documents that are here hold no answer to that."
+    await tell(catalog, [attachment.id], shown=abstained, abstained=True)
+    await erase(catalog, file)
+    goes_on = await tell(catalog, [], history=[("assistant", abstained)])
+    assert (await turn_of(catalog, goes_on)).erased_at is None
+
+
+async def test_the_exclusive_write_compares_only_what_has_come_since_the_look(catalog: Catalog, monkeypatch: pytest.MonkeyPatch):
+    file, attachment = await ingested(catalog)
+    await tell(catalog, [attachment.id])
+    told_late = "The ledger of the tower says so in plain words."
+    waits = await tell(catalog, [], history=[("assistant", told_late)])
+    before = [await tell(catalog, [], history=[("assistant", f"{SECRET}.")]) for _ in range(3)]
+    unrelated = [await tell(catalog, [], history=[("assistant", f"Number {n}, which is another thing.")]) for n in range(3)]
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    write, compare = catalog.database.write, quotations.repeats
+    in_write, compared, between = [False], list[bool](), list[str]()
+
+    @asynccontextmanager
+    async def write_after_others() -> AsyncIterator[Any]:
+        with monkeypatch.context() as as_usual:
+            as_usual.setattr(catalog.database, "write", write)
+            between.append(await tell(catalog, [], history=[("assistant", f"{SECRET}.")]))
+            between.append(await tell(catalog, [], history=[("assistant", "Nothing that anybody was told.")]))
+        async with write() as session:
+            in_write[0] = True
+            yield session
+            in_write[0] = False
+
+    def counted(*arguments: Any, **options: Any) -> bool:
+        compared.append(in_write[0])
+        return compare(*arguments, **options)
+
+    monkeypatch.setattr(catalog.database, "write", write_after_others)
+    monkeypatch.setattr(quotations, "repeats", counted)
+    assert await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=nothing)
+    monkeypatch.undo()
+    assert (compared.count(False), compared.count(True)) == (7, 2)
+    found = [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in [*before, *between, *unrelated, waits]]
+    assert found == [True, True, True, True, False, False, False, False, False]
+    assert (await catalog.erasures.receipt(file.id, owner="ann")).before.turns == 5
+
+
+async def test_an_answer_that_is_kept_after_the_look_is_looked_for_in_all_turns_since_it_was_asked(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+):
+    file, attachment = await ingested(catalog)
+    await tell(catalog, [attachment.id])
+    asked_at = now()
+    repeating = await tell(catalog, [], history=[("assistant", LONG)], shown="Because it is warm in the winter.")
+    repeats_that = await tell(catalog, [], history=[("assistant", "Because it is warm in the winter.")])
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    looked = quotations.look
+
+    async def look_and_tell(*arguments: Any, **options: Any) -> Any:
+        found = await looked(*arguments, **options)
+        await tell(catalog, [attachment.id], shown=LONG, asked_at=asked_at)
+        return found
+
+    monkeypatch.setattr(erasures, "look", look_and_tell)
+    assert await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=nothing)
+    assert [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (repeating, repeats_that)] == [True, True]
+    assert "boiler" not in await everything(catalog)
+
+
 async def test_an_erasure_that_was_cut_off_is_gone_on_with(catalog: Catalog):
     file, _ = await ingested(catalog)
     begun = await catalog.erasures.begin(file.id, owner="ann")
@@ -358,6 +470,26 @@ def test_a_short_answer_is_no_sign_in_another_dialogue():
     history = [{"role": "assistant", "content": "Yes."}]
     assert not repeats(history, [said(conversation="c", shown="Yes. [1]")], conversation="d")
     assert repeats(history, [said(conversation="c", shown="Yes. [1]")], conversation="c")
+
+
+WORDS = st.text(min_size=1, max_size=60)
+
+
+@given(WORDS, st.lists(WORDS, max_size=3), st.lists(WORDS, max_size=3))
+def test_an_answer_is_recognised_by_its_hash_between_a_message_s_end_and_further_lines(answer: str, before: list[str], after: list[str]):
+    told = answer_hash(owner="ann", conversation="c", shown=answer)
+    long_enough = len(said(conversation="c", shown=answer).text) >= 20
+    for lines in ([*before, answer], [answer, *after]):
+        found = hashes_of([{"role": "assistant", "content": "\n".join(lines)}], owner="ann", conversation="other")
+        assert told in found or not long_enough
+    alone = hashes_of([{"role": "assistant", "content": answer}], owner="ann", conversation="c")
+    assert alone == (set() if told is None else alone | {told})
+    assert told not in hashes_of([{"role": "assistant", "content": answer}], owner="ben", conversation="c")
+
+
+def test_a_short_answer_cannot_be_guessed_from_its_hash():
+    hashes = {answer_hash(owner="ann", conversation="c", shown=shown) for shown in ("54,000 euros.", "No.")}
+    assert len(hashes) == 1
 
 
 async def nothing(sha256: str) -> None:
