@@ -13,7 +13,8 @@ from footnote.core.catalog.records import View
 from footnote.core.errors import InvalidInput
 from footnote.core.settings import RetrievalSettings
 from footnote.core.telemetry.telemetry import Telemetry
-from footnote.core.types import Access, Filter, Hit
+from footnote.core.types import Access, Attributes, Filter, Hit
+from retrieval.attribute_filter import fulfils
 from retrieval.embedder.port import Embedder
 from retrieval.folding import ChunkHit, fold_windows
 from retrieval.index.port import IndexQuery
@@ -55,8 +56,11 @@ class Searcher:
         """Return at most ``limit`` hits; none where ``access`` names nobody or nothing.
 
         What may be seen is noted first: whatever is published or flipped while the search runs, an attachment's old and new chunks never
-        stand in one result, nor do two editions of a collection. Where something that was found went while the search ran, it is
-        done again: what took its place was hidden from it.
+        stand in one result, nor do two editions of a collection. Where something went while the search ran, found or not, and what took
+        its place was hidden from it, it is done again.
+
+        The catalog has the last word on attributes too: a chunk whose attributes no longer fulfil the filter is not returned, although
+        the index may still show those of before.
 
         Collections that lie in several spaces are searched in each with its own embedder, and the lists are merged (``merging``).
 
@@ -83,25 +87,16 @@ class Searcher:
             while True:
                 view = await self._catalog.versions.view(access.collection_ids, preview=preview)
                 asked = _Asked(query=query, limit=limit, filter=filter, mode=mode, view=view)
+                replacing = await self._catalog.replacements.under_way(view.hidden, collection_ids=access.collection_ids)
                 result, has_lost = await self._search_in_view(asked, access, ahead)
                 n_left -= 1
-                if not n_left or not (has_lost or await self._may_lack(result, asked, access)):
+                # What was replaced may have left the index before that was asked: then nothing that it found is lost, and it lacks both.
+                if not n_left or not (has_lost or await self._catalog.replacements.have_happened(replacing)):
                     return result
         finally:
             if ahead is not None:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
-
-    async def _may_lack(self, result: SearchResult, asked: "_Asked", access: Access) -> bool:
-        """Say whether a version that was hidden when the search began may have taken the place of one that it should have found.
-
-        Its points may be gone before the index was asked. A result that has all hits that were wanted is not looked at again: while
-        documents come in, something is published all the time.
-        """
-        if len(result.hits) >= asked.limit or not asked.view.hidden:
-            return False
-        later = await self._catalog.versions.view(access.collection_ids, preview=asked.view.preview)
-        return not asked.view.hidden <= later.hidden
 
     async def _search_in_view(self, asked: "_Asked", access: Access, ahead: "asyncio.Task[_Vector] | None") -> tuple[SearchResult, bool]:
         """Search once; say also whether some of the best that were found have gone meanwhile."""
@@ -109,7 +104,7 @@ class Searcher:
         found = await asyncio.gather(*(self._search_space(name, part, asked, ahead) for name, part in by_space.items()))
         with self._telemetry.stage("load") as loading:
             chunks = merged([part.chunks for part in found], mode=asked.mode)
-            hits, has_lost = await self._load(chunks, view=asked.view, limit=asked.limit)
+            hits, has_lost = await self._load(chunks, asked)
         slowest = {stage: max((part.timings_ms[stage] for part in found), default=0.0) for stage in ("embed", "search")}
         return SearchResult(hits=hits, timings_ms={**slowest, "load": loading.ms}), has_lost
 
@@ -145,25 +140,25 @@ class Searcher:
             vectors = await embedder.embed_queries([query])
         return _Vector(vectors[0], embedding.ms)
 
-    async def _load(self, chunks: Sequence[ChunkHit], *, view: View, limit: int) -> tuple[tuple[Hit, ...], bool]:
+    async def _load(self, chunks: Sequence[ChunkHit], asked: "_Asked") -> tuple[tuple[Hit, ...], bool]:
         """Read as many chunks as are wanted, and all of them where some of those have gone meanwhile: always in one view.
 
         Returns:
-            The hits, and whether one of the best was lost.
+            The hits, and whether one of the best was lost. One whose attributes were changed is none, and was not lost.
         """
         hits: list[Hit] = []
         has_lost = False
-        for wanted in (chunks[:limit], chunks):
-            visible = await self._catalog.versions.visible_chunks([chunk.chunk_id for chunk in wanted], view=view)
+        for wanted in (chunks[: asked.limit], chunks):
+            visible = await self._catalog.versions.visible_chunks([chunk.chunk_id for chunk in wanted], view=asked.view)
+            has_lost = has_lost or len(visible) < len(wanted)
             hits = [
                 Hit(chunk=visible[chunk.chunk_id], score=chunk.score, similarity=chunk.similarity)
                 for chunk in wanted
-                if chunk.chunk_id in visible
+                if chunk.chunk_id in visible and asked.wants(visible[chunk.chunk_id].attributes)
             ]
-            if len(hits) >= min(limit, len(chunks)):
+            if len(hits) >= min(asked.limit, len(chunks)):
                 break
-            has_lost = True
-        return tuple(hits[:limit]), has_lost
+        return tuple(hits[: asked.limit]), has_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +170,9 @@ class _Asked:
     filter: Filter | None
     mode: SearchMode
     view: View
+
+    def wants(self, attributes: Attributes) -> bool:
+        return self.filter is None or fulfils(attributes, self.filter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
-"""Expiry: files whose time has come are erased, collections that nobody uses are emptied, uploads that were never finished removed."""
+"""Expiry: files whose time has come are erased, collections that nobody uses are emptied, uploads that were never finished removed.
+
+Whoever keeps house also lets the index follow changes of attributes that were cut off.
+"""
 
 import asyncio
 import contextlib
 import uuid
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -14,6 +17,7 @@ from footnote.core.errors import FootnoteError
 from footnote.core.shared_bytes import SharedBytes
 from retrieval.spaces import forget_versions
 from serving.erasing import Eraser, Points
+from serving.points import Payloads, follow_left_changes
 
 LEASE = "expire"
 EVERY_S = 60.0
@@ -43,10 +47,14 @@ async def expire(catalog: Catalog, *, eraser: Eraser, points: Points) -> tuple[i
     return n_files, n_collections
 
 
+class KeptPoints(Points, Payloads, Protocol):
+    """What housekeeping needs of the index, or of those of all spaces."""
+
+
 class Housekeeping:
     """Finishes what was cut off, and lets expire what has: every minute, in one process of the installation at a time."""
 
-    def __init__(self, catalog: Catalog, *, eraser: Eraser, points: Points, blobs: BlobStore) -> None:
+    def __init__(self, catalog: Catalog, *, eraser: Eraser, points: KeptPoints, blobs: BlobStore) -> None:
         self._catalog = catalog
         self._shared = SharedBytes(catalog=catalog, blobs=blobs)
         self._eraser = eraser
@@ -67,10 +75,12 @@ class Housekeeping:
 
     async def _run(self) -> None:
         """Go on for ever. What was cut off is gone on with first, whoever keeps house: nobody waits for an answer of this process yet."""
+        await self._survive(follow_left_changes(self._catalog, index=self._points))
         await self._survive(self._eraser.finish_begun())
         while True:
             await self._survive(self._keep_house())
             await asyncio.sleep(EVERY_S)
+            await self._survive(follow_left_changes(self._catalog, index=self._points))
 
     async def _keep_house(self) -> None:
         if not await self._catalog.leases.take(LEASE, holder=self._holder, ttl_s=2 * EVERY_S):

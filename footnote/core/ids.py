@@ -13,6 +13,7 @@ Prefix = Literal[
     "ver",
     "chunk",
     "job",
+    "chg",
     "turn",
     "rel",
     "msg",

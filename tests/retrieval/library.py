@@ -36,6 +36,7 @@ class Library:
         self.embedder = embedder
         self.spaces = Spaces(catalog=catalog, default=Space(embedder, index))
         self._leases: dict[str, JobLease] = {}
+        self._n_points: dict[str, int] = {}
 
     def searcher(self, **settings: object) -> Searcher:
         return Searcher(spaces=self.spaces, catalog=self.catalog, settings=RetrievalSettings(**settings))
@@ -142,9 +143,21 @@ class Library:
                 for (chunk, n, part), vector in zip(texts, vectors, strict=True)
             ]
         )
+        self._n_points[version.id] = len(texts)
         if publish:
-            await self.catalog.versions.publish(version.id, n_points=len(texts), lease=lease)
+            await self.show(attachment, version.id)
         return text, version.id
+
+    async def show(self, attachment: AttachmentRecord, version_id: str) -> None:
+        """Publish a version that was written before."""
+        await self.catalog.versions.publish(version_id, n_points=self._n_points[version_id], lease=self._leases[attachment.id])
+
+    async def read_again(self, attachment: AttachmentRecord) -> None:
+        """Begin another version of an attachment that is shown."""
+        await self.catalog.attachments.process(attachment.collection_id, attachment.file.id, caller=OWNER)
+        claimed = await self.catalog.jobs.claim(worker_id="library", lease_s=600, max_attempts=1)
+        assert claimed is not None
+        self._leases[attachment.id] = claimed[1]
 
 
 def _cut(pieces: tuple[str, ...], *, gap: str, context: str, token_spans) -> tuple[str, list[Chunk]]:

@@ -133,3 +133,76 @@ async def test_what_is_replaced_by_another_file_while_a_search_runs_is_found_onc
     assert [hit.chunk.filename for hit in found.hits] == ["manual-2.md", "leave.md"]
     assert n_searches == [2]
     assert old[0] == PUMP
+
+
+async def test_what_is_replaced_before_the_index_is_asked_is_not_missing_from_a_full_result(handbook: Library):
+    """Old points gone, new ones hidden when the search began: the index fills the result with something worse."""
+    old = await handbook.attach("rates-1.md")
+    _, old_version = await handbook.replace(old, "The mileage rate is 30 cents.")
+    new = await handbook.attach("rates-2.md", replaces=old.file.id)
+    n_searches, search = [0], handbook.index.search
+    _, new_version = await handbook.replace(new, "The mileage rate is 35 cents.", publish=False)
+
+    async def replace_and_search(query: IndexQuery, access: Access) -> HybridHits:
+        n_searches[0] += 1
+        if n_searches[0] == 1:
+            await handbook.show(new, new_version)
+            await handbook.index.delete_versions([old_version])
+        return await search(query, access)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handbook.index, "search", replace_and_search)
+        found = await handbook.searcher().search("mileage rate", ANYBODY, limit=1)
+    assert [hit.chunk.filename for hit in found.hits] == ["rates-2.md"]
+    assert n_searches == [2]
+
+
+async def test_a_new_version_of_a_file_is_not_missing_from_a_full_result(handbook: Library):
+    rates = await handbook.attach("rates.md")
+    _, old_version = await handbook.replace(rates, "The mileage rate is 30 cents.")
+    await handbook.read_again(rates)
+    _, new_version = await handbook.replace(rates, "The mileage rate is 35 cents.", publish=False)
+    n_searches, search = [0], handbook.index.search
+
+    async def replace_and_search(query: IndexQuery, access: Access) -> HybridHits:
+        n_searches[0] += 1
+        if n_searches[0] == 1:
+            await handbook.show(rates, new_version)
+            await handbook.index.delete_versions([old_version])
+        return await search(query, access)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handbook.index, "search", replace_and_search)
+        found = await handbook.searcher().search("mileage rate", ANYBODY, limit=1)
+    assert [hit.chunk.text for hit in found.hits] == ["The mileage rate is 35 cents."]
+    assert n_searches == [2]
+
+
+async def test_what_comes_in_without_replacing_anything_costs_no_second_search(handbook: Library):
+    rates = await handbook.attach("rates.md")
+    _, version = await handbook.replace(rates, "The mileage rate is 30 cents.", publish=False)
+    n_searches, search = [0], handbook.index.search
+
+    async def publish_and_search(query: IndexQuery, access: Access) -> HybridHits:
+        n_searches[0] += 1
+        await handbook.show(rates, version)
+        return await search(query, access)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handbook.index, "search", publish_and_search)
+        await handbook.searcher().search("mileage rate", ANYBODY, limit=1)
+    assert n_searches == [1]
+
+
+async def test_a_filter_holds_for_attributes_that_the_index_does_not_show_yet(handbook: Library):
+    """A change of attributes that was cut off before the index: what was taken out of the filter's reach is not found by it."""
+    files = {
+        item.file.filename: item.file.id
+        for item in (await handbook.catalog.attachments.list(DEFAULT_COLLECTION, caller=OWNER, paging=Paging(limit=100))).items
+    }
+    await handbook.catalog.attachments.set_attributes(DEFAULT_COLLECTION, files["travel.md"], {"kind": "secret"}, caller=OWNER)
+    policy = Comparison(operator="eq", key="kind", value="policy")
+    found = await handbook.searcher().search(TRAVEL, ANYBODY, limit=1, filter=policy)
+    assert [hit.chunk.filename for hit in found.hits] == ["leave.md"]
+    unfiltered = await handbook.searcher().search(TRAVEL, ANYBODY, limit=1)
+    assert [hit.chunk.filename for hit in unfiltered.hits] == ["travel.md"]

@@ -1,8 +1,9 @@
 """Attachments: files in collections, each with the job that ingests it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -22,10 +23,11 @@ from footnote.core.catalog.jobs import end_as_cancelled, new_ingest_job
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging
 from footnote.core.catalog.readers import readable_by
-from footnote.core.catalog.records import AttachmentRecord, Usage
+from footnote.core.catalog.records import AttachmentRecord, AttributeChange, Usage
 from footnote.core.catalog.states import ApiState
 from footnote.core.catalog.versions import VERSIONS_PER_STATEMENT
 from footnote.core.errors import AlreadyIngesting, Conflict, NotFound
+from footnote.core.ids import new_id
 from footnote.core.types import Attributes, Caller, ChunkingRecipe, JobState, VersionState
 
 
@@ -117,6 +119,8 @@ class Attachments:
     async def set_attributes(self, collection_id: str, file_id: str, attributes: Attributes, *, caller: Caller) -> AttachmentRecord:
         """Replace an attachment's attributes; the points in the index are the caller's to update.
 
+        The same write notes that they are to be. The ``change`` of the record is handed to ``end_changes`` when it is done.
+
         Raises:
             NotFound, AccessDenied: as in ``attach_all``.
         """
@@ -124,8 +128,26 @@ class Attachments:
             row = await _own(session, collection_id, file_id, caller)
             row.attributes = dict(attributes)
             await _part_from_twins(session, row)
+            change = schema.AttributeChange(id=new_id("chg"), attachment_id=row.id, created_at=now())
+            session.add(change)
             await session.flush()
-            return await _record(session, row.id)
+            return replace(await _record(session, row.id), change=change.id)
+
+    async def changes(self) -> tuple[AttributeChange, ...]:
+        """Return the changes of attributes that have not ended, oldest first: their points may show what was before."""
+        change = schema.AttributeChange
+        async with self._database.read() as session:
+            rows = await session.execute(select(change.id, change.attachment_id, change.created_at).order_by(change.created_at, change.id))
+            return tuple(AttributeChange(row.id, row.attachment_id, row.created_at) for row in rows)
+
+    async def end_changes(self, change_ids: Sequence[str]) -> None:
+        """Forget changes of attributes that the index shows, and that nobody writes to it any more. One that is gone is no error."""
+        if not change_ids:
+            return
+        async with self._database.write() as session:
+            for first in range(0, len(change_ids), VERSIONS_PER_STATEMENT):
+                some = change_ids[first : first + VERSIONS_PER_STATEMENT]
+                await session.execute(delete(schema.AttributeChange).where(schema.AttributeChange.id.in_(some)))
 
     async def detach(self, collection_id: str, file_id: str, *, caller: Caller) -> tuple[str, ...]:
         """Take a file out of a collection; return the versions whose points have to leave the index.

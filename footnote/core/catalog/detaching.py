@@ -106,6 +106,8 @@ async def _take_over(session: AsyncSession, row: schema.Attachment, heir: schema
         .execution_options(synchronize_session=False)
     )
     heir.took_over = [*row.took_over, row.id]
+    change = schema.AttributeChange
+    await session.execute(update(change).where(change.attachment_id == row.id).values(attachment_id=heir.id))
     job = None if row.job_id is None else await session.get(schema.Job, row.job_id)
     if job is None or job.state != JobState.COMPLETED:
         return False

@@ -155,6 +155,7 @@ class AttachmentRecord:
         took_over: former attachments under whose ids points of its versions stand in the index.
         notes: what people should know of the document that search sees: what was left out or repaired.
         nearly_the_same_as: the name of another file of the owner's, or None; a reader of this one need not know that it exists.
+        change: the change of attributes that has just been written, for whoever lets the index follow it; None where it is only read.
     """
 
     id: str
@@ -173,12 +174,22 @@ class AttachmentRecord:
     took_over: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     nearly_the_same_as: str | None = None
+    change: str | None = None
 
     def notes_for(self, caller: Caller) -> tuple[str, ...]:
         """Return the notes that somebody may read who may read the attachment."""
         if self.nearly_the_same_as is None or caller.owner != self.owner:
             return self.notes
         return (*self.notes, f"Nearly the same as {self.nearly_the_same_as}.")
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """A change of an attachment's attributes that the index may not show yet."""
+
+    id: str
+    attachment_id: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

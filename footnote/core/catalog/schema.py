@@ -172,6 +172,18 @@ class Attachment(Base):
     created_at: Mapped[datetime]
 
 
+class AttributeChange(Base):
+    """A change of an attachment's attributes that its points may not show yet.
+
+    It is kept by the write that changes them, and goes when the points have followed: what a process that was killed has left is found.
+    """
+
+    __tablename__ = "attribute_changes"
+    id: Mapped[str] = _id()
+    attachment_id: Mapped[str] = _reference("attachments.id")
+    created_at: Mapped[datetime]
+
+
 class FormerAttachment(Base):
     """Which file an attachment was of that is gone: turns, cases and training rows still name it, and erasing the file finds them.
 
@@ -399,7 +411,6 @@ class Turn(Base):
     timings_ms: Mapped[Json]
     error_code: Mapped[str | None]
     erased_at: Mapped[datetime | None]
-    answer_hash: Mapped[str | None] = mapped_column(String(32), index=True)
 
 
 class TurnPassage(Base):

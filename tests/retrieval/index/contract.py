@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from footnote.core.errors import InvalidInput
-from footnote.core.types import Access, Combination, Comparison, Filter
+from footnote.core.types import Access, Attributes, Combination, Comparison, Filter
+from retrieval.attribute_filter import fulfils
 from retrieval.index.port import HybridHits, Index
 from tests.retrieval.index.points import DIMENSION, EVERYBODY, HANDBOOK, axis, point, query
 
@@ -280,16 +281,16 @@ class IndexContract:
         ids=repr,
     )
     async def test_filter(self, index: Index, condition: Filter, expected: set[str]):
-        await index.upsert(
-            [
-                point("a", text="word", team="sales", year=2024, draft=True),
-                point("b", text="word", team="legal", year=2025.0, draft=False),
-                point("c", text="word", **{'odd "key".[0] %22\\ ü': "found", "": "empty key"}),
-                point("d", text="word", year="2024"),
-            ]
-        )
+        documents: dict[str, Attributes] = {
+            "a": {"team": "sales", "year": 2024, "draft": True},
+            "b": {"team": "legal", "year": 2025.0, "draft": False},
+            "c": {'odd "key".[0] %22\\ ü': "found", "": "empty key"},
+            "d": {"year": "2024"},
+        }
+        await index.upsert([point(name, text="word", **attributes) for name, attributes in documents.items()])
         for asked in (query(axis(0), filter=condition), query(text="word", filter=condition), query(axis(0), "word", filter=condition)):
             assert set(chunks(await index.search(asked, EVERYBODY))) == expected
+        assert {name for name, attributes in documents.items() if fulfils(attributes, condition)} == expected
 
     @pytest.mark.parametrize(
         "condition",

@@ -83,6 +83,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_document_bands_band"), ["band"], unique=False)
 
     op.create_table(
+        "attribute_changes",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("attachment_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["attachment_id"], ["attachments.id"], name=op.f("fk_attribute_changes_attachment_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attribute_changes")),
+    )
+    with op.batch_alter_table("attribute_changes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attribute_changes_attachment_id"), ["attachment_id"], unique=False)
+
+    op.create_table(
         "former_attachments",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("file_id", sa.String(length=64), nullable=False),
@@ -106,8 +117,6 @@ def upgrade() -> None:
 
     with op.batch_alter_table("turns", schema=None) as batch_op:
         batch_op.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column("answer_hash", sa.String(length=32), nullable=True))
-        batch_op.create_index(batch_op.f("ix_turns_answer_hash"), ["answer_hash"], unique=False)
 
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
@@ -134,14 +143,13 @@ def downgrade() -> None:
         batch_op.drop_column("edition")
         batch_op.drop_column("space")
     with op.batch_alter_table("turns", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_turns_answer_hash"))
-        batch_op.drop_column("answer_hash")
         batch_op.drop_column("erased_at")
     with op.batch_alter_table("erasures", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_erasures_finished_at"))
         batch_op.drop_index(batch_op.f("ix_erasures_file_id"))
         batch_op.drop_column("finished_at")
     op.drop_table("former_attachments")
+    op.drop_table("attribute_changes")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index("ix_jobs_owner", ["owner"], unique=False)
         batch_op.create_index("ix_jobs_state_created_at", ["state", "created_at"], unique=False)
