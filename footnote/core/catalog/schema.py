@@ -411,6 +411,7 @@ class Turn(Base):
     timings_ms: Mapped[Json]
     error_code: Mapped[str | None]
     erased_at: Mapped[datetime | None]
+    answer_hash: Mapped[str | None] = mapped_column(String(32), index=True)
 
 
 class TurnPassage(Base):

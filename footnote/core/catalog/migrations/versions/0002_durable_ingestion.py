@@ -117,6 +117,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("turns", schema=None) as batch_op:
         batch_op.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("answer_hash", sa.String(length=32), nullable=True))
+        batch_op.create_index(batch_op.f("ix_turns_answer_hash"), ["answer_hash"], unique=False)
 
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("space", sa.String(length=64), nullable=True))
@@ -143,6 +145,8 @@ def downgrade() -> None:
         batch_op.drop_column("edition")
         batch_op.drop_column("space")
     with op.batch_alter_table("turns", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_turns_answer_hash"))
+        batch_op.drop_column("answer_hash")
         batch_op.drop_column("erased_at")
     with op.batch_alter_table("erasures", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_erasures_finished_at"))
