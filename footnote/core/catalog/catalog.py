@@ -5,14 +5,20 @@ from footnote.core.catalog.batches import Batches
 from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.erasures import Erasures
+from footnote.core.catalog.evaluation_runs import EvaluationRuns
+from footnote.core.catalog.evaluation_sets import EvaluationSets
 from footnote.core.catalog.expiring import Expiring
+from footnote.core.catalog.feedback import FeedbackBook
 from footnote.core.catalog.files import Files
 from footnote.core.catalog.installation import Installation
 from footnote.core.catalog.jobs import Jobs
 from footnote.core.catalog.leases import Leases
+from footnote.core.catalog.live_turns import LiveTurns
+from footnote.core.catalog.passages import Passages
 from footnote.core.catalog.reindexes import Reindexes
 from footnote.core.catalog.releases import Releases
 from footnote.core.catalog.replacements import Replacements
+from footnote.core.catalog.reports import Reports
 from footnote.core.catalog.spaces import SpaceRegister
 from footnote.core.catalog.turns import Turns
 from footnote.core.catalog.uploads import Uploads
@@ -42,6 +48,12 @@ class Catalog:
         self.leases = Leases(self.database)
         self.releases = Releases(self.database)
         self.turns = Turns(self.database)
+        self.passages = Passages(self.database)
+        self.live_turns = LiveTurns(self.database)
+        self.feedback = FeedbackBook(self.database)
+        self.evaluation_sets = EvaluationSets(self.database)
+        self.evaluation_runs = EvaluationRuns(self.database)
+        self.reports = Reports(self.database)
         self.erasures = Erasures(self.database)
         self.expiring = Expiring(self.database)
 

@@ -385,7 +385,10 @@ class AuditEntry(Base):
 
 
 class Turn(Base):
-    """A question and its answer; from ``erased_at`` on without the texts that came from an erased file."""
+    """A question and its answer; from ``erased_at`` on without the texts that came from an erased file.
+
+    One with a ``run_id`` was asked by an evaluation and not by a person; it goes with its run.
+    """
 
     __tablename__ = "turns"
     id: Mapped[str] = _id()
@@ -411,6 +414,7 @@ class Turn(Base):
     timings_ms: Mapped[Json]
     error_code: Mapped[str | None]
     erased_at: Mapped[datetime | None]
+    run_id: Mapped[str | None] = mapped_column(String(64), index=True)
     answer_hash: Mapped[str | None] = mapped_column(String(32), index=True)
 
 
@@ -430,9 +434,10 @@ class TurnPassage(Base):
 
 
 class Feedback(Base):
-    """What somebody thought of a turn."""
+    """What somebody thought of a turn: the last they said of it."""
 
     __tablename__ = "feedback"
+    __table_args__ = (UniqueConstraint("turn_id", "owner"),)
     id: Mapped[str] = _id()
     turn_id: Mapped[str] = _reference("turns.id")
     owner: Mapped[str]
@@ -461,16 +466,28 @@ class EvaluationSet(Base):
 
 
 class EvaluationCase(Base):
-    """A question with its labels; a tombstone where its document was erased."""
+    """A question with its labels; a tombstone, without them, where a document that they quote was erased.
+
+    ``key`` is the case's own id, the same in each version of a set, and ``ordinal`` its place among the cases.
+    """
 
     __tablename__ = "evaluation_cases"
+    __table_args__ = (UniqueConstraint("set_id", "key"),)
     id: Mapped[str] = _id()
-    set_id: Mapped[str] = _reference("evaluation_sets.id")
+    set_id: Mapped[str] = _reference("evaluation_sets.id", index=False)
     key: Mapped[str]
-    attachment_id: Mapped[str | None] = mapped_column(String(64), index=True)
-    turn_id: Mapped[str | None] = mapped_column(String(64))
+    ordinal: Mapped[int]
+    turn_id: Mapped[str | None] = mapped_column(String(64), index=True)
     labels: Mapped[Json]
     tombstone: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class EvaluationCaseAttachment(Base):
+    """A document that a case's labels quote or name. Erasing any of them makes a tombstone of the case."""
+
+    __tablename__ = "evaluation_case_attachments"
+    case_id: Mapped[str] = mapped_column(String(64), ForeignKey("evaluation_cases.id", ondelete="CASCADE"), primary_key=True)
+    attachment_id: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
 class EvaluationRun(Base):
@@ -484,12 +501,27 @@ class EvaluationRun(Base):
     release_id: Mapped[str] = _reference("releases.id", cascade=False)
     job_id: Mapped[str | None] = mapped_column(String(64))
     configuration: Mapped[Json]
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    counts: Mapped[Json] = mapped_column(default=dict)
+    error_code: Mapped[str | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
 
+class RunAnswer(Base):
+    """Which turn answered a case in a run, or why none did; ``judges`` have scored it to the end, also where they had nothing to say."""
+
+    __tablename__ = "run_answers"
+    run_id: Mapped[str] = mapped_column(String(64), ForeignKey("evaluation_runs.id", ondelete="CASCADE"), primary_key=True)
+    case_id: Mapped[str] = mapped_column(String(64), ForeignKey("evaluation_cases.id", ondelete="CASCADE"), primary_key=True)
+    turn_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    error_code: Mapped[str | None]
+    judges: Mapped[list[Any]] = mapped_column(default=list)
+    answered_at: Mapped[datetime]
+
+
 class CaseScore(Base):
-    """One metric of one case: a value, or the code of the failure to have one."""
+    """One metric of one case: a value, or the code of the failure to have one. ``details`` are numbers and ids."""
 
     __tablename__ = "case_scores"
     run_id: Mapped[str] = mapped_column(String(64), ForeignKey("evaluation_runs.id", ondelete="CASCADE"), primary_key=True)
@@ -501,6 +533,7 @@ class CaseScore(Base):
     turn_id: Mapped[str | None] = mapped_column(String(64))
     value: Mapped[float | None] = mapped_column(Float)
     failure_code: Mapped[str | None]
+    details: Mapped[Json] = mapped_column(default=dict)
 
 
 class Report(Base):
