@@ -4,7 +4,7 @@ A batch is a rectangle: every row is padded to its longest text. Texts of like l
 rectangle's area, instead of on rows, keeps memory and time of a batch alike for short and for long texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 
@@ -26,6 +26,22 @@ def batch_end(lengths: Sequence[int], start: int, *, max_tokens: int) -> int:
     """
     rows = max(1, max_tokens // max(1, lengths[start]))
     return min(len(lengths), start + rows)
+
+
+def batches(lengths: Sequence[int], *, max_tokens: int) -> Iterator[list[int]]:
+    """Yield the positions of texts, longest first, in batches of at most so many tokens.
+
+    Args:
+        lengths: token counts in any order, special tokens counted.
+        max_tokens: as for ``batch_end``.
+    """
+    positions = longest_first(lengths)
+    falling = [lengths[position] for position in positions]
+    start = 0
+    while start < len(positions):
+        end = batch_end(falling, start, max_tokens=max_tokens)
+        yield positions[start:end]
+        start = end
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ class Forward(Protocol):
 
 
 class BatchRunner:
-    """The forward pass with the budget that it has been found to bear. Belongs to the model's thread."""
+    """The forward pass with the budget that it has been found to bear. Belongs to the model's threads.
+
+    What one of them learns of memory while another one does may be lost; it is learnt again with the next batch.
+    """
 
     def __init__(self, forward: Forward, *, dimension: int, batch_tokens: int) -> None:
         self._forward = forward

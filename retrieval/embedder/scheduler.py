@@ -1,11 +1,13 @@
-"""One thread that owns a model, and the order in which it works: queries before documents, each in order of arrival.
+"""The threads that own a model, and the order in which they work: queries before documents, each in order of arrival.
 
-Work is done in steps. After each step the most urgent work goes on, so a query waits for one batch of documents at most.
+Work is done in steps. After each step the most urgent work goes on, so a query waits for one batch of documents at most. Each piece of work
+is in one thread at a time.
 """
 
 import itertools
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -42,19 +44,35 @@ class _Entry:
     future: "Future[Vectors]" = field(compare=False)
 
 
-class Scheduler:
-    """The thread. ``submit`` may be called from any other."""
+def _nothing() -> None:
+    """Prepare nothing."""
 
-    def __init__(self, name: str) -> None:
+
+class Scheduler:
+    """The threads. ``submit`` may be called from any other.
+
+    Args:
+        name: what they are called.
+        n_threads: how many work at the same time.
+        prepare: called in each of them before its first work.
+    """
+
+    def __init__(self, name: str, *, n_threads: int = 1, prepare: Callable[[], None] = _nothing) -> None:
         self._entries: queue.PriorityQueue[_Entry] = queue.PriorityQueue()
         self._arrivals = itertools.count()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._prepare = prepare
+        self._threads = [threading.Thread(target=self._run, name=f"{name} {number}", daemon=True) for number in range(n_threads)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def n_threads(self) -> int:
+        return len(self._threads)
 
     @property
     def is_alive(self) -> bool:
-        return self._thread.is_alive()
+        return all(thread.is_alive() for thread in self._threads)
 
     def submit(self, work: Work, urgency: Urgency) -> "Future[Vectors]":
         """Queue work. Cancelling the future drops it, between two steps where it was begun."""
@@ -66,20 +84,23 @@ class Scheduler:
         return future
 
     def close(self) -> None:
-        """Finish the step under way, cancel everything that waits, and end the thread. Blocks for as long as the step takes."""
+        """Finish the steps under way, cancel everything that waits, and end the threads. Blocks for as long as the steps take."""
         self._closing.set()
-        self._entries.put(_Entry(Urgency.STOP, next(self._arrivals), None, Future()))
-        self._thread.join()
+        for _ in self._threads:
+            self._entries.put(_Entry(Urgency.STOP, next(self._arrivals), None, Future()))
+        for thread in self._threads:
+            thread.join()
+        while not self._entries.empty():  # only now: a thread that found no entry any more would wait for ever
+            self._entries.get_nowait().future.cancel()
 
     def _run(self) -> None:
+        self._prepare()
         while not self._closing.is_set():
             entry = self._entries.get()
             if entry.work is not None and not self._closing.is_set():
                 self._advance(entry, entry.work)
             else:
                 entry.future.cancel()
-        while not self._entries.empty():
-            self._entries.get_nowait().future.cancel()
 
     def _advance(self, entry: _Entry, work: Work) -> None:
         if entry.future.cancelled():

@@ -18,7 +18,10 @@ from fastapi.responses import JSONResponse, Response
 
 @dataclass
 class EmbeddingServer:
-    """``faults`` are answered first, one each; ``requests`` holds the texts of each request that was embedded."""
+    """``faults`` are answered first, one each; ``requests`` holds the texts of each request that was embedded.
+
+    A request that ``holds`` says yes to sets ``held`` and waits until it is ``let_go``.
+    """
 
     embed: Callable[[list[str]], np.ndarray]
     max_model_len: int | None = 256
@@ -27,6 +30,9 @@ class EmbeddingServer:
     reorder: bool = False
     change: Callable[[np.ndarray], np.ndarray] = lambda vectors: vectors
     delay_s: float = 0.0
+    holds: Callable[[list[str]], bool] = lambda texts: False
+    held: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
     in_flight: int = 0
     most_in_flight: int = 0
     base_url: str = ""
@@ -54,6 +60,10 @@ class EmbeddingServer:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.delay_s)
+            if self.holds(body["input"]):
+                self.held.set()
+                while not self.let_go.is_set():
+                    await asyncio.sleep(0.02)
             self.requests.append(body["input"])
             vectors = self.change(await asyncio.to_thread(self.embed, body["input"]))
         finally:

@@ -2,9 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.embedder.batching import TokenBudget, batch_end, longest_first
+from retrieval.embedder.batching import TokenBudget, batch_end, batches, longest_first
 
 lengths = st.lists(st.integers(0, 600), min_size=1, max_size=60)
+
+
+@given(st.lists(st.integers(0, 600), max_size=60), st.integers(1, 5_000))
+def test_batches_are_of_like_lengths_each_text_is_in_one_and_none_is_over_its_limit(lengths, max_tokens):
+    found = list(batches(lengths, max_tokens=max_tokens))
+    assert [place for batch in found for place in batch] == longest_first(lengths)
+    assert all(len(batch) == 1 or len(batch) * lengths[batch[0]] <= max_tokens for batch in found)
 
 
 @given(lengths, st.integers(1, 5_000))

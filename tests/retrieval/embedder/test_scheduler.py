@@ -72,6 +72,36 @@ def test_cancelled_work_is_dropped_between_two_steps(scheduler):
     assert log == ["first", "last"]
 
 
+def test_several_threads_work_at_the_same_time_each_prepared_before():
+    prepared = []
+    scheduler = Scheduler("test", n_threads=2, prepare=lambda: prepared.append(threading.current_thread()))
+    log, gate = [], threading.Event()
+    works = [Recorded(f"{n}", 2, log, gate) for n in range(3)]
+    futures = [scheduler.submit(work, Urgency.DOCUMENT) for work in works]
+    assert works[0].begun.wait(10)
+    assert works[1].begun.wait(10)
+    assert not works[2].begun.is_set()
+    assert len(prepared) == 2
+    gate.set()
+    for future in futures:
+        assert future.result(10).shape == (1, 1)
+    assert sorted(log) == ["0", "0", "1", "1", "2", "2"]
+    scheduler.close()
+
+
+def test_closing_several_threads_ends_all_of_them_and_cancels_what_waits():
+    scheduler = Scheduler("test", n_threads=3)
+    log, gate = [], threading.Event()
+    under_way = begin(scheduler, Recorded("under way", 2, log, gate))
+    threading.Timer(0.05, gate.set).start()
+    scheduler.close()
+    for future in (under_way, scheduler.submit(Recorded("late", 1, log), Urgency.QUERY)):
+        with pytest.raises(CancelledError):
+            future.result(10)
+    assert log == ["under way"]
+    assert not any(thread.is_alive() for thread in scheduler._threads)
+
+
 def test_closing_cancels_what_waits():
     scheduler = Scheduler("test")
     log, gate = [], threading.Event()
