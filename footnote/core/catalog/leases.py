@@ -47,3 +47,8 @@ class Leases:
         """Give a lease up before it ends; nothing where it is somebody else's."""
         async with self._database.write() as session:
             await session.execute(delete(schema.Lease).where(schema.Lease.name == name, schema.Lease.holder == holder))
+
+    async def break_off(self, name: str) -> None:
+        """Take a lease from whoever holds it: known to be dead."""
+        async with self._database.write() as session:
+            await session.execute(delete(schema.Lease).where(schema.Lease.name == name))
