@@ -16,20 +16,22 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from evaluation.answered import Answered, spans
 from evaluation.cases import Case, read_cases
 from evaluation.intervals import Interval, bootstrap_mean
-from evaluation.labels import CitedSpan, LabelScores, score
+from evaluation.label_metrics import label_values
+from evaluation.retrieval_metrics import has_gold, reciprocal_rank
 from footnote.cli.wiring import open_services
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
 from footnote.core.catalog.records import FileCounts
 from footnote.core.settings import load_settings
-from footnote.core.types import EVERYONE, Caller, Passage
+from footnote.core.types import EVERYONE, Caller
 from serving.answer import AnswerFinished, Question
 from serving.services import Services
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CALLER = Caller(owner="bench", principals=frozenset({EVERYONE, "owner:bench"}))
-METRICS = ("answer_found", "gold_cited", "gold_retrieved", "right_abstention")
+METRICS = ("answer_found", "citations", "gold_in_prompt", "abstention")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Result:
     draft: str
     shown: str
     verdicts: tuple[str, ...]
-    scores: LabelScores
+    scores: dict[str, float]
     total_ms: float
 
 
@@ -97,23 +99,15 @@ async def ask(services: Services, case: Case, number: int, n_cases: int) -> Resu
             finished = event
     assert finished is not None
     turn = finished.turn
-    by_number = {passage.n: passage for passage in finished.passages}
-    cited = {citation.passage for claim in turn.claims for citation in claim.citations}
-    scores = score(
-        case,
-        text=turn.shown,
-        abstained=turn.abstained,
-        cited=[_span(by_number[n]) for n in sorted(cited)],
-        retrieved=[_span(passage) for passage in finished.passages],
-    )
+    answered = Answered(case=case, turn=turn, passages=finished.passages)
+    cited = spans(answered.cited("shown"))
+    scores = label_values(case, text=answered.plain_text("shown"), abstained=turn.abstained, cited=cited)
+    if has_gold(case):
+        scores["gold_in_prompt"] = float(reciprocal_rank(case, spans(finished.passages), k=len(finished.passages)) > 0)
     total_ms = (time.perf_counter() - began) * 1000
     print(f"\r{number}/{n_cases}", end="", flush=True)
     verdicts = tuple(claim.verdict.value for claim in turn.claims)
     return Result(case.id, case.kind, case.answerable, turn.abstained, turn.draft, turn.shown, verdicts, scores, total_ms)
-
-
-def _span(passage: Passage) -> CitedSpan:
-    return CitedSpan(document=passage.filename, text=passage.text)
 
 
 def summary(results: Sequence[Result]) -> dict[str, dict[str, float]]:
@@ -121,7 +115,7 @@ def summary(results: Sequence[Result]) -> dict[str, dict[str, float]]:
 
 
 def interval_of(results: Sequence[Result], metric: str) -> Interval | None:
-    values = [value for result in results if (value := getattr(result.scores, metric)) is not None]
+    values = [result.scores[metric] for result in results if metric in result.scores]
     return bootstrap_mean(values) if values else None
 
 

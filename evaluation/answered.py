@@ -7,6 +7,7 @@ from typing import Literal
 from evaluation.cases import Case
 from evaluation.labels import CitedSpan
 from footnote.core.types import Passage, Turn
+from serving.answering import CANCELLED
 from serving.citations import marked_numbers, strip_markers
 from serving.claims import is_abstention
 
@@ -20,13 +21,22 @@ class Answered:
 
     Args:
         passages: those of the turn's prompt, with their text, by number.
-        hits: what the search found for the turn's query before passages were packed, best first; empty where nobody asked for them.
+        hits: what the search found for the turn's query before passages were packed, best first; None where nobody asked the search.
     """
 
     case: Case
     turn: Turn
     passages: tuple[Passage, ...]
-    hits: tuple[CitedSpan, ...] = ()
+    hits: tuple[CitedSpan, ...] | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """Why the answer's texts cannot be scored, as a failure code, or None: half an answer is not a short one."""
+        if self.turn.erased_at is not None:
+            return "answer_erased"
+        if self.turn.error_code is not None:
+            return "answer_failed"
+        return "answer_cancelled" if self.turn.finish_reason == CANCELLED else None
 
     def text(self, target: TextTarget) -> str:
         """Return what the model wrote, or what the person got, with its markers."""

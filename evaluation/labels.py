@@ -1,11 +1,11 @@
-"""Scores from labels alone: no judge, no model. Each is 0 or 1 for one case, or None where the case says nothing about it."""
+"""What labels say of a text: whether it holds an expected answer, and whether a passage holds a gold passage. No judge, no model."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluation.cases import Case, GoldPassage
+from evaluation.cases import GoldPassage
 
 _MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 _THOUSANDS = re.compile(r"(?<=\d)[,\u00a0\u202f' ](?=\d{3}(?!\d))")
@@ -19,33 +19,6 @@ class CitedSpan:
 
     document: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabelScores:
-    """What the labels say about one answer.
-
-    ``answer_found`` and ``gold_cited`` are None for unanswerable cases; ``right_abstention`` holds for all: an unanswerable question
-    was declined, an answerable one was not.
-    """
-
-    answer_found: int | None
-    gold_cited: int | None
-    gold_retrieved: int | None
-    right_abstention: int
-
-
-def score(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan], retrieved: Sequence[CitedSpan]) -> LabelScores:
-    """Score one answer against its case's labels."""
-    right_abstention = int(abstained != case.answerable)
-    if not case.answerable:
-        return LabelScores(answer_found=None, gold_cited=None, gold_retrieved=None, right_abstention=right_abstention)
-    return LabelScores(
-        answer_found=int(not abstained and answer_found(text, case.answers)),
-        gold_cited=int(not abstained and any(holds_gold(span, gold) for span in cited for gold in case.gold)),
-        gold_retrieved=int(any(holds_gold(span, gold) for span in retrieved for gold in case.gold)),
-        right_abstention=right_abstention,
-    )
 
 
 def answer_found(text: str, answers: Sequence[str]) -> bool:

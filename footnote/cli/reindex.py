@@ -227,7 +227,8 @@ def _reason_against(state: Reindex, comparison: "Comparison | None", *, flip: Fl
 def _compare(client: ApiClient, collection: Collection, state: Reindex, cases: "Sequence[Case]") -> "Comparison":
     """Ask the questions of what is shown and of what was built, and keep the figures beside the re-indexing."""
     from evaluation.labels import CitedSpan  # noqa: PLC0415  # as in read_comparable_cases
-    from evaluation.retrieval_comparison import DEPTH, can_be_compared, compare  # noqa: PLC0415  # as above
+    from evaluation.retrieval_comparison import can_be_compared, compare  # noqa: PLC0415  # as above
+    from evaluation.retrieval_metrics import DEPTH  # noqa: PLC0415  # as above
 
     comparable = [case for case in cases if can_be_compared(case)]
 

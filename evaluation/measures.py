@@ -1,0 +1,102 @@
+"""What is counted or timed of a turn: latency, tokens, cost, and personal data in what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from evaluation.answered import TEXT_TARGETS, Answered, TextTarget
+from evaluation.personal_data import personal_data
+from evaluation.scores import MEASURED, Score
+from footnote.core.offload import offload
+from footnote.core.types import TokenUsage
+from ingestion.redaction import Finder
+
+_BEFORE_THE_PROMPT = ("rewrite", "embed", "search", "load", "rerank", "pack")
+"""Stages that follow each other, from the question to the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a million tokens cost, in one currency."""
+
+    prompt: float
+    completion: float
+
+    def of(self, usage: TokenUsage) -> float:
+        """Return what a turn's tokens cost."""
+        return (self.prompt * usage.prompt_tokens + self.completion * usage.completion_tokens) / 1_000_000
+
+
+class MeasuredScorer:
+    """Gives what is counted or timed.
+
+    Args:
+        prices: None where nobody has said what tokens cost; then there is no cost.
+        find: finds personal data; None where nothing is installed that could.
+    """
+
+    judge = MEASURED
+
+    def __init__(self, *, prices: Prices | None, find: Finder | None) -> None:
+        self._prices = prices
+        self._find = find
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        every = ("latency_ms", "first_token_ms", "prompt_tokens", "completion_tokens", "cost", "personal_data", "personal_data_unsourced")
+        return tuple(name for name in every if name not in self.not_measured)
+
+    @property
+    def not_measured(self) -> Mapping[str, str]:
+        """The metrics that it cannot give here, with the code of the reason (``evaluation.metrics.REASONS``)."""
+        reasons = {"cost": "no_prices"} if self._prices is None else {}
+        if self._find is None:
+            reasons |= {"personal_data": "no_recognisers", "personal_data_unsourced": "no_recognisers"}
+        return MappingProxyType(reasons)
+
+    async def score(self, answered: Answered) -> Sequence[Score]:
+        """Score one answer. Tokens and cost were spent also by one that failed; its times are missing."""
+        scores = [*_times(answered), *self._spent(answered.turn.usage)]
+        if self._find is not None:
+            scores += await offload(_personal, answered, self._find)
+        return scores
+
+    def _spent(self, usage: TokenUsage) -> list[Score]:
+        values: dict[str, float] = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+        if self._prices is not None:
+            values["cost"] = self._prices.of(usage)
+        return [_measured(name, value) for name, value in values.items()]
+
+
+def _measured(metric: str, value: float) -> Score:
+    return Score(metric=metric, judge=MEASURED, target="turn", value=float(value))
+
+
+def _times(answered: Answered) -> list[Score]:
+    timings = answered.turn.timings_ms
+    if answered.failure in ("answer_failed", "answer_cancelled"):
+        return [Score(metric="latency_ms", judge=MEASURED, target="turn", value=None, failure_code=answered.failure)]
+    scores = [_measured("latency_ms", timings["total"])] if "total" in timings else []
+    if "first_token" in timings:  # absent where no model wrote
+        before = sum(timings.get(stage, 0.0) for stage in _BEFORE_THE_PROMPT)
+        scores.append(_measured("first_token_ms", before + timings["first_token"]))
+    return scores
+
+
+def _personal(answered: Answered, find: Finder) -> list[Score]:
+    return [score for target in TEXT_TARGETS for score in _personal_of(answered, target, find)]
+
+
+def _personal_of(answered: Answered, target: TextTarget, find: Finder) -> list[Score]:
+    names = ("personal_data", "personal_data_unsourced")
+    if answered.failure is not None:
+        return [Score(metric=name, judge=MEASURED, target=target, value=None, failure_code=answered.failure) for name in names]
+    turn = answered.turn
+    given = [turn.question, turn.query, *(message.content for message in turn.history)]
+    given += [text for passage in answered.passages for text in (passage.context, passage.text)]
+    found = personal_data(answered.plain_text(target), given=given, find=find)
+    values = (found.n, found.n_unsourced)
+    return [
+        Score(metric=name, judge=MEASURED, target=target, value=float(value), details=dict(found.by_kind))
+        for name, value in zip(names, values, strict=True)
+    ]

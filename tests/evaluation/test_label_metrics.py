@@ -1,0 +1,129 @@
+"""Scores by labels: which cases have which, and what they are, worked out by hand."""
+
+from datetime import UTC, datetime
+
+from evaluation.label_metrics import LabelScorer, label_values
+from evaluation.labels import CitedSpan
+from evaluation.metrics import METRICS
+from evaluation.scores import Score
+from tests.evaluation.answers import answered, case, passage
+
+HIGH, LOW = "High tide is at six.", "Low tide is at noon."
+DECLINED = "The documents do not say."
+
+
+def of(scores: list[Score], target: str) -> dict[str, float | None]:
+    return {score.metric: score.value for score in scores if score.target == target}
+
+
+def test_an_answer_and_its_citations() -> None:
+    known = case(HIGH, LOW, answers=("six",), reference="At six.")
+    cited = [CitedSpan("tides.md", f"Tables. {HIGH}"), CitedSpan("tides.md", "Boats leave early in the morning.")]
+    values = label_values(known, text="It is at six.", abstained=False, cited=cited)
+    assert values == {
+        "abstention": 1,
+        "answer_found": 1,
+        "answer_f1": 2 * 2 / (4 + 2),
+        "rouge_l": 2 * 2 / (4 + 2),
+        "bleu": values["bleu"],
+        "citations": 1,
+        "citation_precision": 0.5,
+        "citation_recall": 0.5,
+    }
+    assert 0 < values["bleu"] < 1
+
+
+def test_an_answer_without_citations_has_recall_and_no_precision() -> None:
+    values = label_values(case(HIGH), text="At six.", abstained=False, cited=())
+    assert values == {"abstention": 1, "citations": 0, "citation_recall": 0}
+
+
+def test_a_declined_answer_neither_answers_nor_cites() -> None:
+    known = case(HIGH, answers=("six",), reference="At six.")
+    values = label_values(known, text="The documents do not say, at six.", abstained=True, cited=[CitedSpan("tides.md", HIGH)])
+    assert values == {
+        "abstention": 0,
+        "abstention_precision": 0,
+        "answer_found": 0,
+        "answer_f1": 0,
+        "rouge_l": 0,
+        "bleu": 0,
+        "citations": 0,
+        "citation_recall": 0,
+    }
+
+
+def test_unanswerable_cases_are_about_abstention_alone() -> None:
+    unanswerable = case(answerable=False, reference="The documents do not say.")
+    assert label_values(unanswerable, text=DECLINED, abstained=True, cited=()) == {
+        "abstention": 1,
+        "abstention_precision": 1,
+        "abstention_recall": 1,
+    }
+    assert label_values(unanswerable, text="At six.", abstained=False, cited=()) == {"abstention": 0, "abstention_recall": 0}
+
+
+def test_where_nobody_said_whether_there_is_an_answer_abstaining_is_neither_right_nor_wrong() -> None:
+    assert label_values(case(answerable=None), text="At six.", abstained=True, cited=()) == {}
+    assert set(label_values(case(HIGH, answerable=None, answers=("six",)), text="At six.", abstained=False, cited=())) == {
+        "answer_found",
+        "answer_f1",
+        "citations",
+        "citation_recall",
+    }
+
+
+async def test_draft_and_shown_text_are_scored_apart() -> None:
+    passages = (passage(1, f"Boats. {HIGH}"), passage(2, "Boats leave early in the morning."))
+    both = answered(
+        case(HIGH, answers=("six",)),
+        draft="It is at nine [2].",
+        shown=f"“{HIGH}”",
+        cited=(1,),
+        passages=passages,
+    )
+    scores = list(await LabelScorer().score(both))
+    draft, shown = of(scores, "draft"), of(scores, "shown")
+    assert (draft["answer_found"], draft["citations"], draft["citation_precision"]) == (0, 0, 0)
+    assert (shown["answer_found"], shown["citations"], shown["citation_precision"]) == (1, 1, 1)
+    assert of(scores, "turn") == {}, "nobody asked the search"
+
+
+async def test_a_draft_that_answers_is_no_abstention_because_the_text_shown_is_one() -> None:
+    scores = list(await LabelScorer().score(answered(case(answerable=False), draft="At six.", shown=DECLINED, abstained=True)))
+    assert of(scores, "draft")["abstention"] == 0
+    assert of(scores, "shown")["abstention"] == 1
+
+
+async def test_hits_are_scored_by_rank() -> None:
+    found = answered(case(HIGH, LOW), draft="At six.", hits=[CitedSpan("tides.md", "nothing"), CitedSpan("tides.md", HIGH)])
+    turn = of(list(await LabelScorer().score(found)), "turn")
+    assert (turn["recall@5"], turn["recall@10"], turn["mrr"]) == (0.5, 0.5, 0.5)
+    nothing = answered(case(HIGH), draft=DECLINED, hits=[])
+    assert set(of(list(await LabelScorer().score(nothing)), "turn").values()) == {0}, "a search that finds nothing has failed"
+    assert of(list(await LabelScorer().score(answered(case(answerable=False), draft="", hits=[]))), "turn") == {}
+
+
+async def test_an_answer_that_broke_off_is_a_failure_and_no_abstention() -> None:
+    for changes, code in (
+        ({"error_code": "GenerationTimeout"}, "answer_failed"),
+        ({"finish_reason": "cancelled"}, "answer_cancelled"),
+        ({"erased_at": datetime(2026, 1, 2, tzinfo=UTC)}, "answer_erased"),
+    ):
+        scores = await LabelScorer().score(answered(case(answerable=False), draft="", **changes))
+        assert {(score.metric, score.value, score.failure_code) for score in scores} == {
+            ("abstention", None, code),
+            ("abstention_recall", None, code),
+        }
+
+
+async def test_every_metric_it_names_is_known_and_can_be_given() -> None:
+    full = case(HIGH, answers=("six",), reference="At six.")
+    given = await LabelScorer().score(
+        answered(full, draft="At six [1].", cited=(1,), passages=(passage(1, HIGH),), hits=[CitedSpan("tides.md", HIGH)])
+    )
+    declined = await LabelScorer().score(answered(case(answerable=False), draft=DECLINED, abstained=True))
+    names = {score.metric for score in (*given, *declined)}
+    assert names == set(LabelScorer.metrics)
+    assert names <= set(METRICS)
+    assert {score.target == "turn" for score in given if not METRICS[score.metric].of_text} == {True}
