@@ -17,6 +17,7 @@ class Question:
         filter: conditions on attributes.
         conversation: what belongs together; turns of one conversation get the same release.
         max_tokens, temperature, top_p, seed, stop: instead of the settings' own where not None.
+        run_id: the evaluation run that asks; None where a person does. Its turn goes with the run, and no live figure counts it.
     """
 
     caller: Caller
@@ -30,6 +31,7 @@ class Question:
     top_p: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = field(default=())
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

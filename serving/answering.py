@@ -228,6 +228,7 @@ class Answerer:
             usage=progress.usage or self._counted(asked, text.draft),
             timings_ms={name: round(value, 2) for name, value in timings.items()},
             error_code=progress.error_code,
+            run_id=question.run_id,
         )
 
     def _counted(self, asked: _Asked, draft: str) -> TokenUsage:
@@ -240,6 +241,8 @@ class Answerer:
 
     async def _keep(self, turn: Turn) -> None:
         await self._catalog.turns.store(turn)
+        if turn.run_id is not None:
+            return
         await self._catalog.collections.touch(turn.collection_ids, older_than_s=USE_NOTED_EVERY_S)
         metrics = self._telemetry.metrics
         metrics.count_tokens("prompt", turn.usage.prompt_tokens)

@@ -396,7 +396,8 @@ class StoredPassage:
 class Turn:
     """A question and its answer with everything needed to score it, explain it, and answer it again.
 
-    From ``erased_at`` on it has no text any more: a file that it quotes was erased.
+    From ``erased_at`` on it has no text any more: a file that it quotes was erased. One with a ``run_id`` was asked by an evaluation, not
+    by a person, and goes with its run.
     """
 
     id: str
@@ -422,6 +423,7 @@ class Turn:
     timings_ms: Mapping[str, float]
     error_code: str | None = None
     erased_at: datetime | None = None
+    run_id: str | None = None
 
 
 # ---------------------------------------------------------------------------------------------------------------------------- health

@@ -95,7 +95,7 @@ async def quote_elsewhere(services: Services, attachment_id: str, turn_id: str) 
                     id=f"case_{turn_id}",
                     set_id=evaluation_set.id,
                     key="k",
-                    attachment_id=attachment_id,
+                    ordinal=0,
                     labels={"answer": SECRET},
                     tombstone=False,
                 ),
@@ -114,6 +114,8 @@ async def quote_elsewhere(services: Services, attachment_id: str, turn_id: str) 
                 ),
             ]
         )
+        await session.flush()
+        session.add(schema.EvaluationCaseAttachment(case_id=f"case_{turn_id}", attachment_id=attachment_id))
 
 
 async def vectors_of(services: Services, file_id: str) -> list[bytes]:

@@ -245,10 +245,12 @@ def _adapters(set_ids: Sequence[str]) -> Select[str]:
 
 async def _cases(session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for column, ids in ((schema.EvaluationCase.attachment_id, attachment_ids), (schema.EvaluationCase.turn_id, turn_ids)):
-        for some in _parts(ids):
-            query = select(schema.EvaluationCase.id).where(column.in_(some), schema.EvaluationCase.tombstone.is_(False))
-            found.update(dict.fromkeys(await session.scalars(query.order_by(schema.EvaluationCase.id))))
+    case, link = schema.EvaluationCase, schema.EvaluationCaseAttachment
+    with_text = select(case.id).where(case.tombstone.is_(False)).order_by(case.id)
+    quoting = [with_text.where(case.id.in_(select(link.case_id).where(link.attachment_id.in_(some)))) for some in _parts(attachment_ids)]
+    asked = [with_text.where(case.turn_id.in_(some)) for some in _parts(turn_ids)]
+    for query in (*quoting, *asked):
+        found.update(dict.fromkeys(await session.scalars(query)))
     return tuple(found)
 
 

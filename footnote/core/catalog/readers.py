@@ -1,5 +1,7 @@
 """Who may read an attachment, as a condition of a query: on either database, and closed where nobody is named."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +14,11 @@ def readable_by(session: AsyncSession, caller: Caller) -> ColumnElement[bool]:
 
     The principals stand as a JSON list on the attachment itself: a table beside it could say something else.
     """
-    stored = schema.Attachment.principals
+    return has_principal_of(session, schema.Attachment.principals, caller)
+
+
+def has_principal_of(session: AsyncSession, stored: Any, caller: Caller) -> ColumnElement[bool]:
+    """Return the condition that one of the caller's principals stands in the JSON list of a column."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     elements = func.json_each(stored) if is_sqlite else func.json_array_elements_text(stored)
     each = elements.table_valued("value").render_derived() if not is_sqlite else elements.table_valued("value")

@@ -28,10 +28,15 @@ class Turns:
         """Keep a turn with its passages; without its text where a file that it quotes was erased while it was answered.
 
         So too where its dialogue repeats what an erased turn has said to the same owner.
+
+        Raises:
+            NotFound: an evaluation run asked it, and was deleted meanwhile.
         """
         row = _row(turn)
         repeated = await offload(hashes_of, row.history, owner=turn.owner, conversation=turn.conversation)
         async with self._database.write(beside=True) as session:
+            if turn.run_id is not None:
+                await _require_run(session, turn.run_id)
             if await _quotes_an_erased_file(session, turn) or await _repeats_an_erased_answer(session, turn, repeated):
                 for column, value in without_text(row.claims).items():
                     setattr(row, column, value)
@@ -49,10 +54,19 @@ class Turns:
             row = await session.get(schema.Turn, turn_id)
             if row is None or row.owner != caller.owner:
                 raise NotFound(f"There is no turn {turn_id}.", param="turn_id")
-            passages = await session.scalars(
-                select(schema.TurnPassage).where(schema.TurnPassage.turn_id == turn_id).order_by(schema.TurnPassage.n)
-            )
-            return _turn(row, tuple(_passage(passage) for passage in passages))
+            return await turn_with_passages(session, row)
+
+
+async def turn_with_passages(session: AsyncSession, row: schema.Turn) -> Turn:
+    """Return the turn of a row."""
+    passages = await session.scalars(select(schema.TurnPassage).where(schema.TurnPassage.turn_id == row.id).order_by(schema.TurnPassage.n))
+    return _turn(row, tuple(_passage(passage) for passage in passages))
+
+
+async def _require_run(session: AsyncSession, run_id: str) -> None:
+    """Make sure that a run is there, and stays until the turn is kept."""
+    if await session.get(schema.EvaluationRun, run_id, with_for_update={"read": True}) is None:
+        raise NotFound(f"There is no run {run_id}.", param="run_id")
 
 
 async def _quotes_an_erased_file(session: AsyncSession, turn: Turn) -> bool:
@@ -108,6 +122,7 @@ def _row(turn: Turn) -> schema.Turn:
         error_code=turn.error_code,
         erased_at=turn.erased_at,
         answer_hash=hash_of_answer(turn),
+        run_id=turn.run_id,
     )
 
 
@@ -136,6 +151,7 @@ def _turn(row: schema.Turn, passages: tuple[StoredPassage, ...]) -> Turn:
         timings_ms=row.timings_ms,
         error_code=row.error_code,
         erased_at=row.erased_at,
+        run_id=row.run_id,
     )
 
 

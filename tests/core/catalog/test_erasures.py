@@ -496,13 +496,16 @@ async def nothing(sha256: str) -> None:
     """Stand for a blob store that has removed the bytes."""
 
 
-def evaluation_case(name: str, **of: Any) -> tuple[Any, ...]:
+def evaluation_case(name: str, *, attachment_id: str | None = None, turn_id: str | None = None) -> tuple[Any, ...]:
     made = now()
     evaluation_set = schema.EvaluationSet(
         id=f"set_{name}", owner="ann", principals=[], name=name, number=1, kind="golden", sha256="0" * 64, created_at=made
     )
-    labels = {"answer": "a kestrel"}
-    return (evaluation_set, schema.EvaluationCase(id=name, set_id=evaluation_set.id, key=name, labels=labels, tombstone=False, **of))
+    case = schema.EvaluationCase(
+        id=name, set_id=evaluation_set.id, key=name, ordinal=0, labels={"answer": "a kestrel"}, tombstone=False, turn_id=turn_id
+    )
+    quoted = () if attachment_id is None else (schema.EvaluationCaseAttachment(case_id=name, attachment_id=attachment_id),)
+    return (evaluation_set, case, *quoted)
 
 
 def training_row(name: str, *, attachment_ids: list[str] | None = None, turn_id: str | None = None) -> tuple[Any, ...]:

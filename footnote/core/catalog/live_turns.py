@@ -1,0 +1,85 @@
+"""Live turns: those that people asked, as evaluation looks at them. Turns that an evaluation asked itself are not among them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from footnote.core.catalog import schema
+from footnote.core.catalog.database import Database
+from footnote.core.catalog.evaluation_records import LiveTurn
+from footnote.core.catalog.turns import turn_with_passages
+from footnote.core.errors import NotFound
+from footnote.core.types import Caller, Turn, Verdict
+
+CANCELLED = "cancelled"
+TURNS_AT_ONCE = 500
+
+
+class LiveTurns:
+    """Reads live turns: an owner's own, and all of them for the operator."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def between(self, since: datetime, until: datetime, *, caller: Caller) -> tuple[LiveTurn, ...]:
+        """Return what may be sampled of the turns asked from ``since`` on and before ``until``, oldest first.
+
+        Left out are turns that were erased, that ended in an error, that were left before their end, and that a run asked.
+        """
+        found: list[LiveTurn] = []
+        async with self._database.read() as session:
+            query = _sampled_from(since, until, caller).execution_options(yield_per=TURNS_AT_ONCE)
+            async for row in await session.stream(query):
+                found.append(_live(row))  # noqa: PERF401 - a comprehension over a stream reads worse
+        return tuple(found)
+
+    async def get(self, turn_id: str, *, caller: Caller) -> Turn:
+        """Return a turn with all its text.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's and the caller is not the operator.
+        """
+        async with self._database.read() as session:
+            row = await session.get(schema.Turn, turn_id)
+            if row is None or not (caller.is_operator or row.owner == caller.owner):
+                raise NotFound(f"There is no turn {turn_id}.", param="turn_id")
+            return await turn_with_passages(session, row)
+
+
+def _sampled_from(since: datetime, until: datetime, caller: Caller) -> Any:
+    turn, feedback = schema.Turn, schema.Feedback
+    conditions: list[ColumnElement[bool]] = [
+        turn.asked_at >= since,
+        turn.asked_at < until,
+        turn.run_id.is_(None),
+        turn.erased_at.is_(None),
+        turn.error_code.is_(None),
+        turn.finish_reason != CANCELLED,
+    ]
+    if not caller.is_operator:
+        conditions.append(turn.owner == caller.owner)
+    columns = (turn.id, turn.owner, turn.release_id, turn.asked_at, turn.collection_ids, turn.abstained, turn.draft_claims)
+    said = (feedback.rating, feedback.correction.is_not(None).label("is_corrected"))
+    asked = select(*columns, *said).outerjoin(feedback, (feedback.turn_id == turn.id) & (feedback.owner == turn.owner))
+    return asked.where(*conditions).order_by(turn.asked_at, turn.id)
+
+
+def _live(row: Any) -> LiveTurn:
+    return LiveTurn(
+        id=row.id,
+        owner=row.owner,
+        release_id=row.release_id,
+        asked_at=row.asked_at,
+        collection_ids=tuple(row.collection_ids),
+        abstained=row.abstained,
+        unsupported=_unsupported_share([claim["verdict"] for claim in row.draft_claims]),
+        rating=row.rating,
+        is_corrected=bool(row.is_corrected),
+    )
+
+
+def _unsupported_share(verdicts: Sequence[str]) -> float | None:
+    judged = [verdict for verdict in verdicts if verdict != Verdict.UNCHECKED]
+    return sum(verdict == Verdict.UNSUPPORTED for verdict in judged) / len(judged) if judged else None

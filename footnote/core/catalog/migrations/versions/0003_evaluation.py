@@ -1,0 +1,115 @@
+"""Evaluation: which documents a case quotes, how far a run is, which turns it asked, and one opinion of each reader on a turn."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("turns", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("run_id", sa.String(length=64), nullable=True))
+        batch_op.create_index(batch_op.f("ix_turns_run_id"), ["run_id"], unique=False)
+
+    _keep_the_last_feedback()
+    with op.batch_alter_table("feedback", schema=None) as batch_op:
+        batch_op.create_unique_constraint("uq_feedback_turn_id_owner", ["turn_id", "owner"])
+
+    op.create_table(
+        "evaluation_case_attachments",
+        sa.Column("case_id", sa.String(length=64), nullable=False),
+        sa.Column("attachment_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["evaluation_cases.id"], name=op.f("fk_evaluation_case_attachments_case_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("case_id", "attachment_id", name=op.f("pk_evaluation_case_attachments")),
+    )
+    with op.batch_alter_table("evaluation_case_attachments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_evaluation_case_attachments_attachment_id"), ["attachment_id"], unique=False)
+    _cases, _links = _tables()
+    quoted = sa.select(_cases.c.id, _cases.c.attachment_id).where(_cases.c.attachment_id.is_not(None))
+    op.get_bind().execute(sa.insert(_links).from_select(["case_id", "attachment_id"], quoted))
+
+    with op.batch_alter_table("evaluation_cases", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("ordinal", sa.Integer(), nullable=False, server_default=sa.text("0")))
+    _number_the_cases()
+    with op.batch_alter_table("evaluation_cases", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_cases_attachment_id"))
+        batch_op.drop_column("attachment_id")
+        batch_op.drop_index(batch_op.f("ix_evaluation_cases_set_id"))
+        batch_op.create_unique_constraint("uq_evaluation_cases_set_id_key", ["set_id", "key"])
+        batch_op.create_index(batch_op.f("ix_evaluation_cases_turn_id"), ["turn_id"], unique=False)
+
+    with op.batch_alter_table("evaluation_runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("state", sa.String(length=16), nullable=False, server_default=sa.text("'queued'")))
+        batch_op.add_column(sa.Column("counts", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
+        batch_op.add_column(sa.Column("error_code", sa.Text(), nullable=True))
+    with op.batch_alter_table("case_scores", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("details", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
+
+    op.create_table(
+        "run_answers",
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("case_id", sa.String(length=64), nullable=False),
+        sa.Column("turn_id", sa.String(length=64), nullable=True),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("judges", sa.JSON(), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["evaluation_cases.id"], name=op.f("fk_run_answers_case_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["run_id"], ["evaluation_runs.id"], name=op.f("fk_run_answers_run_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "case_id", name=op.f("pk_run_answers")),
+    )
+    with op.batch_alter_table("run_answers", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_run_answers_turn_id"), ["turn_id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("run_answers")
+    with op.batch_alter_table("case_scores", schema=None) as batch_op:
+        batch_op.drop_column("details")
+    with op.batch_alter_table("evaluation_runs", schema=None) as batch_op:
+        batch_op.drop_column("error_code")
+        batch_op.drop_column("counts")
+        batch_op.drop_column("state")
+    with op.batch_alter_table("evaluation_cases", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_cases_turn_id"))
+        batch_op.drop_constraint("uq_evaluation_cases_set_id_key", type_="unique")
+        batch_op.create_index(batch_op.f("ix_evaluation_cases_set_id"), ["set_id"], unique=False)
+        batch_op.drop_column("ordinal")
+        batch_op.add_column(sa.Column("attachment_id", sa.String(length=64), nullable=True))
+        batch_op.create_index(batch_op.f("ix_evaluation_cases_attachment_id"), ["attachment_id"], unique=False)
+    cases, links = _tables()
+    one = sa.select(sa.func.min(links.c.attachment_id)).where(links.c.case_id == cases.c.id).scalar_subquery()
+    op.get_bind().execute(sa.update(cases).values(attachment_id=one))
+    op.drop_table("evaluation_case_attachments")
+    with op.batch_alter_table("feedback", schema=None) as batch_op:
+        batch_op.drop_constraint("uq_feedback_turn_id_owner", type_="unique")
+    with op.batch_alter_table("turns", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_turns_run_id"))
+        batch_op.drop_column("run_id")
+
+
+def _tables() -> tuple[sa.TableClause, sa.TableClause]:
+    cases = sa.table("evaluation_cases", *(sa.column(name) for name in ("id", "set_id", "attachment_id", "ordinal")))
+    return cases, sa.table("evaluation_case_attachments", sa.column("case_id"), sa.column("attachment_id"))
+
+
+def _keep_the_last_feedback() -> None:
+    """Delete what its owner has said otherwise since; ids sort by creation."""
+    feedback = sa.table("feedback", *(sa.column(name) for name in ("id", "turn_id", "owner")))
+    newest = sa.select(sa.func.max(feedback.c.id)).group_by(feedback.c.turn_id, feedback.c.owner)
+    op.get_bind().execute(sa.delete(feedback).where(feedback.c.id.not_in(newest)))
+
+
+def _number_the_cases() -> None:
+    """Number the cases of each set in the order in which they were made."""
+    connection = op.get_bind()
+    cases, _ = _tables()
+    places: dict[str, int] = {}
+    for row in connection.execute(sa.select(cases.c.id, cases.c.set_id).order_by(cases.c.set_id, cases.c.id)).all():
+        place = places.get(row.set_id, 0)
+        connection.execute(sa.update(cases).where(cases.c.id == row.id).values(ordinal=place))
+        places[row.set_id] = place + 1
