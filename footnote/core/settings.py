@@ -12,16 +12,17 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from footnote.core.errors import InvalidSettings
+from footnote.core.owners import SYSTEM_OWNER
 from footnote.core.types import EVERYONE
 
 ENVIRONMENT_PREFIX = "FOOTNOTE_"
 SETTINGS_FILE = "footnote.toml"
-CALLERS_KEY = "FOOTNOTE_KEY"
-"""The environment variable with the key that the command line sends. It is a caller's, and no setting."""
+CALLERS_KEY, CALLERS_URL = "FOOTNOTE_KEY", "FOOTNOTE_URL"
+"""The environment variables with the key that the command line sends, and where to. They are a caller's, and no settings."""
 
 _OWN_ENVIRONMENT = ("FOOTNOTE_SETTINGS_FILE", "FOOTNOTE_TEST_", "FOOTNOTE_BENCH_")
 
@@ -40,8 +41,15 @@ class ApiKey(Section):
     """A key that callers present as ``Authorization: Bearer``."""
 
     key: SecretStr = Field(description="The secret itself, at least 16 characters.", min_length=16)
-    owner: str = Field(description="Who owns what this key creates.", min_length=1)
+    owner: str = Field(description=f"Who owns what this key creates; `{SYSTEM_OWNER}` is footnote's own name.", min_length=1)
     principals: tuple[str, ...] = Field(default=(), description="What this key may read beside what everyone may: names of groups.")
+
+    @field_validator("owner")
+    @classmethod
+    def _is_somebody_elses(cls, owner: str) -> str:
+        if owner.strip() == SYSTEM_OWNER:
+            raise ValueError(f"the owner `{SYSTEM_OWNER}` is footnote itself, whose collections are everybody's: choose another name")
+        return owner
 
 
 class ServerSettings(Section):
@@ -493,7 +501,7 @@ def _is_loopback(host: str) -> bool:
 
 def _refuse_unknown_environment(environment: Mapping[str, str]) -> None:
     known = {environment_name(name) for name in setting_names()} | {environment_name(name) for name in Settings.model_fields}
-    known.add(CALLERS_KEY)
+    known |= {CALLERS_KEY, CALLERS_URL}
     for name in sorted(environment):
         if not name.upper().startswith(ENVIRONMENT_PREFIX) or name.startswith(_OWN_ENVIRONMENT):
             continue

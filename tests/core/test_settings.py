@@ -147,6 +147,12 @@ def test_a_short_key_is_refused():
         load_settings({"server": {"keys": [{"key": "short", "owner": "lab"}]}})
 
 
+@pytest.mark.parametrize("owner", ["footnote", " footnote "])
+def test_a_key_for_footnotes_own_name_is_refused(owner: str):
+    with pytest.raises(InvalidSettings, match=r"server\.keys\.0\.owner: .*footnote itself.*another name"):
+        load_settings({"server": {"keys": [{"key": SECRET, "owner": owner}]}})
+
+
 def test_settings_cannot_be_changed():
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
