@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar, cast
 
 import httpx
 
@@ -54,15 +55,22 @@ class FinalAnswer:
 
 
 class ApiClient:
-    """Calls one server. Every failure becomes a ``CommandFailed``. Safe to use from several threads."""
+    """Calls one server. Every failure becomes a ``CommandFailed``. Safe to use from several threads.
 
-    def __init__(self, url: str, *, token: str | None) -> None:
+    Args:
+        url: where its paths begin, without ``/v1``.
+        token: what is sent as ``Authorization: Bearer``, or None.
+        is_named: somebody has named the server by its URL. One that owns a data directory is on this machine, and no proxy of the
+            environment stands between it and this process.
+    """
+
+    def __init__(self, url: str, *, token: str | None, is_named: bool = False) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        # No proxy of the environment stands between this process and a server on the same machine.
         self._http = httpx.Client(
-            base_url=f"{url}/v1/", headers=headers, timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), trust_env=False
+            base_url=f"{url}/v1/", headers=headers, timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S), trust_env=is_named
         )
         self.url = url
+        self._is_named = is_named
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +198,13 @@ class ApiClient:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         self._require_success(response)
-        return response.json()
+        try:
+            answer: object = response.json()
+        except ValueError as error:
+            raise self._not_footnote() from error
+        if not isinstance(answer, dict):
+            raise self._not_footnote()
+        return cast("dict[str, Any]", answer)
 
     def _events(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the data of each server-sent event."""
@@ -211,8 +225,13 @@ class ApiClient:
     def _unreachable(self, error: httpx.TransportError) -> CommandFailed:
         return CommandFailed(
             f"The server at {self.url} does not answer ({type(error).__name__}).",
-            hint="Look at its log, or start it with `footnote serve`.",
+            hint="Look at --url or FOOTNOTE_URL, and at its log."
+            if self._is_named
+            else "Look at its log, or start it with `footnote serve`.",
         )
+
+    def _not_footnote(self) -> CommandFailed:
+        return CommandFailed(f"What answers at {self.url} is no footnote.", hint="Look at --url or FOOTNOTE_URL.")
 
     def _require_success(self, response: httpx.Response) -> None:
         if response.is_success:
@@ -221,7 +240,8 @@ class ApiClient:
             message = str(response.json()["error"]["message"])
         except (ValueError, KeyError, TypeError):
             message = f"The server at {self.url} answered with status {response.status_code}."
-        raise Refused(message)
+        wants_key = self._is_named and response.status_code == HTTPStatus.UNAUTHORIZED
+        raise Refused(message, hint="Give a key of that server's: --key, or FOOTNOTE_KEY." if wants_key else None)
 
 
 class CountedReader:

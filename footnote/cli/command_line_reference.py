@@ -33,7 +33,8 @@ INTRODUCTION = """\
 Written from `footnote/cli` by `python -m footnote.cli.command_line_reference > docs/command-line.md`; a test compares the two.
 
 All commands but `serve` talk HTTP to the server that owns the data directory. Where none runs, a command starts one for itself, on a free
-port of this machine, and stops it at its end: what works beside a server works without one.
+port of this machine, and stops it at its end: what works beside a server works without one. With `--url`, or `FOOTNOTE_URL`, `ingest`,
+`search`, `ask`, `documents` and `reindex` talk to a server anywhere and start none; send a key to another machine over `https` only.
 
 A server with keys (`server.keys`) keeps the files of each key's owner apart. Give a key with `--key` or, better, in `FOOTNOTE_KEY`: what
 the command brings in belongs to its owner, and it changes that owner's files. Without one it acts for the user who runs the server, who is

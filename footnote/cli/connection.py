@@ -1,18 +1,41 @@
-"""The one path of all commands: HTTP, to the server that owns the data directory, or to one that is started here for the command alone."""
+"""The one path of all commands: HTTP, to the server that was named or that owns the data directory, or to one that is started here."""
 
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
+from urllib.parse import urlsplit
 
 from footnote.cli.api_client import ApiClient
 from footnote.cli.failure import WRONG_USAGE, CommandFailed
 from footnote.cli.listening import listening
+from footnote.cli.options import ServerChoice, settings_of
 from footnote.core.data_directory import RunningServer, find_running_server
 from footnote.core.errors import DataDirectoryInUse
 from footnote.core.settings import Settings
 
 STARTING_S = 60.0
 """How long another process that has just taken the data directory may need until its server answers."""
+
+
+@contextmanager
+def connect_to(server: ServerChoice) -> Generator[ApiClient]:
+    """Yield a client of the server that a command was told to talk to. Where that is one by its URL, nothing is started here.
+
+    Raises:
+        CommandFailed, FootnoteError: the options contradict each other; otherwise as in ``connect``.
+    """
+    if not server.url:
+        with connect(settings_of(server.data_dir), key=server.key) as client:
+            yield client
+        return
+    if server.data_dir is not None:
+        raise CommandFailed(
+            "A server is named by its URL and by its data directory: which one?",
+            hint="Leave one out. FOOTNOTE_URL counts as --url; --url '' puts it aside.",
+            exit_status=WRONG_USAGE,
+        )
+    with ApiClient(_address(server.url), token=_sendable(server.key), is_named=True) as client:
+        yield client
 
 
 @contextmanager
@@ -31,6 +54,27 @@ def connect(settings: Settings, *, key: str | None = None) -> Generator[ApiClien
     with ExitStack() as stack:
         running = find_running_server(settings.data_dir) or _start(settings, stack)
         yield stack.enter_context(ApiClient(running.url, token=secret or running.token.get_secret_value()))
+
+
+def _address(url: str) -> str:
+    """Return where a server's own paths begin; what clients of the OpenAI API are given, which ends in ``/v1``, will do."""
+    try:
+        parts = urlsplit(url.strip())
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError as error:
+        raise _no_address() from error
+    if not is_usable or parts.query or parts.fragment or parts.username is not None:
+        raise _no_address()
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
+
+
+def _no_address() -> CommandFailed:
+    """Return the complaint. It quotes nothing: people put passwords into addresses."""
+    return CommandFailed(
+        "The URL is none of a server.",
+        hint="Look at --url or FOOTNOTE_URL: it is like https://footnote.example or http://127.0.0.1:8080. A key goes into --key.",
+        exit_status=WRONG_USAGE,
+    )
 
 
 def _sendable(key: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from footnote.cli.failure import FAILED, WRONG_USAGE, CommandFailed
-from footnote.cli.options import AsJson, CollectionName, DataDir, Key, KeyInGroup, settings_of
+from footnote.cli.options import AsJson, CollectionName, DataDir, Key, KeyInGroup, ServerChoice, Url, UrlInGroup
 
 if TYPE_CHECKING:
     from footnote.cli.document_actions import Action, Chosen
@@ -29,13 +29,24 @@ class _Given:
 
     collection: str | None = None
     data_dir: Path | None = None
+    url: str | None = None
     key: str | None = None
     as_json: bool = False
+
+    @property
+    def server(self) -> ServerChoice:
+        return ServerChoice(self.data_dir, self.url, self.key)
 
 
 @documents_app.callback()
 def documents(
-    context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False
+    context: typer.Context,
+    *,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the documents with their state, and cancel, retry, process or erase some.
 
@@ -45,14 +56,20 @@ def documents(
         footnote documents --collection contracts --json
         footnote documents retry --failed
     """
-    context.obj = given = _Given(collection, data_dir, key, as_json)
+    context.obj = given = _Given(collection, data_dir, url, key, as_json)
     if context.invoked_subcommand is None:
         _list(given)
 
 
 @documents_app.command("list")
 def list_documents(
-    context: typer.Context, *, collection: CollectionName = None, data_dir: DataDir = None, key: KeyInGroup = None, as_json: AsJson = False
+    context: typer.Context,
+    *,
+    collection: CollectionName = None,
+    data_dir: DataDir = None,
+    url: UrlInGroup = None,
+    key: KeyInGroup = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the documents with their state, how far they are, and why they failed. `footnote documents` alone does the same.
 
@@ -60,7 +77,7 @@ def list_documents(
 
         footnote documents list --collection contracts
     """
-    _list(_given(context, _Given(collection, data_dir, key, as_json)))
+    _list(_given(context, _Given(collection, data_dir, url, key, as_json)))
 
 
 @documents_app.command()
@@ -71,6 +88,7 @@ def cancel(
     every: Annotated[bool, typer.Option("--all", help="All that are being read.")] = False,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    url: UrlInGroup = None,
     key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
@@ -84,7 +102,7 @@ def cancel(
     from footnote.cli.document_actions import Chosen
 
     chosen = Chosen(tuple(files or ()), states=frozenset({"in_progress"}) if every else frozenset())
-    _act(context, "cancel", chosen, _Given(collection, data_dir, key, as_json))
+    _act(context, "cancel", chosen, _Given(collection, data_dir, url, key, as_json))
 
 
 @documents_app.command()
@@ -97,6 +115,7 @@ def retry(
     wait: Wait = False,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    url: UrlInGroup = None,
     key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
@@ -110,7 +129,7 @@ def retry(
     from footnote.cli.document_actions import Chosen
 
     states = frozenset({"failed", "cancelled"}) if every else frozenset({"failed"}) if failed else frozenset[str]()
-    _act(context, "retry", Chosen(tuple(files or ()), states=states), _Given(collection, data_dir, key, as_json), wait=wait)
+    _act(context, "retry", Chosen(tuple(files or ()), states=states), _Given(collection, data_dir, url, key, as_json), wait=wait)
 
 
 @documents_app.command()
@@ -123,6 +142,7 @@ def process(
     wait: Wait = False,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    url: UrlInGroup = None,
     key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
@@ -137,7 +157,7 @@ def process(
 
     at_rest = frozenset({"completed", "failed", "cancelled"})
     states = at_rest if every else frozenset({"failed"}) if failed else frozenset[str]()
-    _act(context, "process", Chosen(tuple(files or ()), states=states), _Given(collection, data_dir, key, as_json), wait=wait)
+    _act(context, "process", Chosen(tuple(files or ()), states=states), _Given(collection, data_dir, url, key, as_json), wait=wait)
 
 
 @documents_app.command()
@@ -147,6 +167,7 @@ def erase(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")] = False,
     data_dir: DataDir = None,
+    url: UrlInGroup = None,
     key: KeyInGroup = None,
     as_json: AsJson = False,
 ) -> None:
@@ -159,19 +180,19 @@ def erase(
         footnote documents erase report.pdf
         footnote documents erase file-0199a3 --yes --json
     """
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.erase import agreed, meant, show_erased
     from footnote.cli.erase import erase as run
     from footnote.cli.terminal import print_json
 
-    given = _given(context, _Given(None, data_dir, key, as_json))
+    given = _given(context, _Given(None, data_dir, url, key, as_json))
     if given.collection is not None:
         raise CommandFailed(
             "Erasing is not for one collection: it removes files everywhere.",
             hint="Leave --collection out. To take a file out of one alone: DELETE /v1/vector_stores/{id}/files/{file_id}.",
             exit_status=WRONG_USAGE,
         )
-    with connect(settings_of(given.data_dir), key=given.key) as client:
+    with connect_to(given.server) as client:
         chosen = meant(client.files(), files)
         if not yes and not agreed(chosen):
             raise typer.Exit(FAILED)
@@ -182,24 +203,24 @@ def erase(
 
 
 def _list(given: _Given) -> None:
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.documents import documents as run
     from footnote.cli.documents import show_documents
     from footnote.cli.terminal import print_json
 
-    with connect(settings_of(given.data_dir), key=given.key) as client:
+    with connect_to(given.server) as client:
         document = run(client, collection=given.collection)
     print_json(document) if given.as_json else show_documents(document)
 
 
 def _act(context: typer.Context, action: "Action", chosen: "Chosen", own: _Given, *, wait: bool = False) -> None:
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.document_actions import act, require_choice, show_changed
     from footnote.cli.terminal import print_json
 
     given = _given(context, own)
     require_choice(chosen)
-    with connect(settings_of(given.data_dir), key=given.key) as client:
+    with connect_to(given.server) as client:
         document = act(client, action, chosen, collection=given.collection, wait=wait)
     print_json(document) if given.as_json else show_changed(document)
     if document.refused or any(each.state == "failed" for each in document.changed):
@@ -212,6 +233,7 @@ def _given(context: typer.Context, own: _Given) -> _Given:
     return _Given(
         collection=own.collection or before.collection,
         data_dir=own.data_dir or before.data_dir,
+        url=before.url if own.url is None else own.url,
         key=before.key if own.key is None else own.key,
         as_json=own.as_json or before.as_json,
     )

@@ -10,7 +10,7 @@ import typer
 from footnote import __version__
 from footnote.cli.document_commands import documents_app
 from footnote.cli.failure import FAILED, CommandFailed, as_failure
-from footnote.cli.options import AsJson, CollectionName, DataDir, Key, settings_of
+from footnote.cli.options import AsJson, CollectionName, DataDir, Key, ServerChoice, Url, settings_of
 from footnote.cli.reindex_commands import reindex_app
 from footnote.core.errors import FootnoteError
 
@@ -41,7 +41,10 @@ def footnote(
         footnote ask "What does the trial report about side effects?"
         footnote serve
 
-    All commands talk to the server that owns the data directory, or start one for themselves where none runs.
+    All commands talk to the server that owns the data directory, or start one for themselves where none runs. To one on another machine
+    they talk with `--url`, or FOOTNOTE_URL:
+
+        footnote ask --url https://footnote.example --key KEY "Who signs?"
     """
 
 
@@ -56,6 +59,17 @@ def serve(
     ] = None,
     collection: CollectionName = None,
     question: Annotated[str | None, typer.Option(help="What the printed curl line asks.", show_default=False)] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            envvar="FOOTNOTE_KEY",
+            help="One of `server.keys`, whose owner gets what `--ingest` brings in. By default `FOOTNOTE_KEY`.",
+            metavar="KEY",
+            show_default=False,
+            show_envvar=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Start none: ask the server that owns the data directory whether it is ready.")
     ] = False,
@@ -69,7 +83,8 @@ def serve(
         footnote serve --ingest examples/handbook
         footnote serve --check
 
-    Only one server may own a data directory. Serving other machines needs a key, see docs/settings.md.
+    Only one server may own a data directory. Serving other machines needs a key, see docs/settings.md. With keys, `--ingest` needs one of
+    them: what it brings in belongs to that key's owner.
     """
     if check:
         from footnote.cli.serve_check import check_server
@@ -82,7 +97,7 @@ def serve(
 
     address = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = settings_of(data_dir, {"server": address} if address else {})
-    run(settings, ingest_paths=select_files(ingest) if ingest else (), collection=collection, question=question or QUESTION)
+    run(settings, ingest_paths=select_files(ingest) if ingest else (), collection=collection, key=key, question=question or QUESTION)
 
 
 @app.command()
@@ -123,6 +138,7 @@ def ingest(
         bool, typer.Option("--replace", help="Also replace files of the same name that came from elsewhere, or from an older footnote.")
     ] = False,
     data_dir: DataDir = None,
+    url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
@@ -138,14 +154,14 @@ def ingest(
     where it cannot be read, the older one answers. Files that were deleted here stay there.
     Exit status 1 says that a file failed; the table says why.
     """
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.file_selection import select_files
     from footnote.cli.ingest import ingest as run
     from footnote.cli.ingest import show_ingest
     from footnote.cli.terminal import print_json
 
     files = select_files(paths)
-    with connect(settings_of(data_dir), key=key) as client:
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
         document = run(client, files, collection=collection, replace=replace)
     print_json(document) if as_json else show_ingest(document)
     if document.failed:
@@ -159,6 +175,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=50, help="Hits at most.")] = 10,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
@@ -169,12 +186,12 @@ def search(
         footnote search "hotel limits in Poland"
         footnote search "notice period" --collection contracts -n 3
     """
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.search import search as run
     from footnote.cli.search import show_search
     from footnote.cli.terminal import print_json
 
-    with connect(settings_of(data_dir), key=key) as client:
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
         document = run(client, query, collection=collection, limit=limit)
     print_json(document) if as_json else show_search(document)
 
@@ -185,6 +202,7 @@ def ask(
     *,
     collection: CollectionName = None,
     data_dir: DataDir = None,
+    url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
@@ -199,10 +217,10 @@ def ask(
     """
     from footnote.cli.ask import ask as run
     from footnote.cli.ask import show_footnotes, show_text
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.terminal import print_json
 
-    with connect(settings_of(data_dir), key=key) as client:
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
         document = run(client, question, collection=collection, on_text=(lambda _: None) if as_json else show_text)
     print_json(document) if as_json else show_footnotes(document)
 

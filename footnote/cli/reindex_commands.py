@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from footnote.cli.failure import FAILED, WRONG_USAGE, CommandFailed
-from footnote.cli.options import AsJson, DataDir, Key, settings_of
+from footnote.cli.options import AsJson, DataDir, Key, ServerChoice, Url
 
 if TYPE_CHECKING:
     from footnote.cli.reindex import Action, Flip
@@ -76,6 +76,7 @@ def start(
     ] = "built",
     accept_missing: AcceptMissing = False,
     data_dir: DataDir = None,
+    url: Url = None,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
@@ -88,7 +89,7 @@ def start(
 
         footnote reindex start contracts --chunking 400,40 --flip never
     """
-    from footnote.cli.connection import connect
+    from footnote.cli.connection import connect_to
     from footnote.cli.reindex import Wanted, chosen, parse_chunking, read_comparable_cases
     from footnote.cli.reindex import reindex as run
     from footnote.cli.reindex_progress import reindex_bars
@@ -98,7 +99,7 @@ def start(
         raise CommandFailed("--embedder and --settings contradict each other.", exit_status=WRONG_USAGE)
     wanted = Wanted(embedder=embedder, chunking=None if chunking is None else parse_chunking(chunking))
     cases = () if compare is None else read_comparable_cases(compare)
-    with connect(settings_of(data_dir), key=key) as client, reindex_bars() as on_progress:
+    with connect_to(ServerChoice(data_dir, url, key)) as client, reindex_bars() as on_progress:
         places = chosen(client, collections or (), only_differing=not wanted.body())
         document = run(client, places, wanted, cases=cases, flip=how, accept_missing=accept_missing, on_progress=on_progress)
     _print(document, as_json=as_json)
@@ -107,19 +108,25 @@ def start(
 
 
 @reindex_app.command()
-def status(collections: Names = None, *, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False) -> None:
+def status(collections: Names = None, *, data_dir: DataDir = None, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Show how far re-indexings are, and what failed.
 
     For example:
 
         footnote reindex status
     """
-    _act("status", collections or (), data_dir, key=key, as_json=as_json)
+    _act("status", collections or (), ServerChoice(data_dir, url, key), as_json=as_json)
 
 
 @reindex_app.command()
 def flip(
-    collections: Names = None, *, accept_missing: AcceptMissing = False, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False
+    collections: Names = None,
+    *,
+    accept_missing: AcceptMissing = False,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what was built; what was shown is kept for `ingestion.keep_reindexed_days`.
 
@@ -127,49 +134,47 @@ def flip(
 
         footnote reindex flip contracts
     """
-    _act("flip", _named(collections), data_dir, key=key, as_json=as_json, accept_missing=accept_missing)
+    _act("flip", _named(collections), ServerChoice(data_dir, url, key), as_json=as_json, accept_missing=accept_missing)
 
 
 @reindex_app.command()
-def back(collections: Names = None, *, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False) -> None:
+def back(collections: Names = None, *, data_dir: DataDir = None, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Show again what was shown before. Files that came since are read for it, and are not found until then.
 
     For example:
 
         footnote reindex back contracts
     """
-    _act("back", _named(collections), data_dir, key=key, as_json=as_json)
+    _act("back", _named(collections), ServerChoice(data_dir, url, key), as_json=as_json)
 
 
 @reindex_app.command()
-def cancel(collections: Names = None, *, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False) -> None:
+def cancel(collections: Names = None, *, data_dir: DataDir = None, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Give up what is being built.
 
     For example:
 
         footnote reindex cancel contracts
     """
-    _act("cancel", _named(collections), data_dir, key=key, as_json=as_json)
+    _act("cancel", _named(collections), ServerChoice(data_dir, url, key), as_json=as_json)
 
 
 @reindex_app.command()
-def drop(collections: Names = None, *, data_dir: DataDir = None, key: Key = None, as_json: AsJson = False) -> None:
+def drop(collections: Names = None, *, data_dir: DataDir = None, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
     """Drop what was shown before a flip: from then on there is no way back.
 
     For example:
 
         footnote reindex drop contracts
     """
-    _act("drop", _named(collections), data_dir, key=key, as_json=as_json)
+    _act("drop", _named(collections), ServerChoice(data_dir, url, key), as_json=as_json)
 
 
-def _act(
-    action: "Action", names: Sequence[str], data_dir: Path | None, *, key: str | None, as_json: bool, accept_missing: bool = False
-) -> None:
-    from footnote.cli.connection import connect
+def _act(action: "Action", names: Sequence[str], server: ServerChoice, *, as_json: bool, accept_missing: bool = False) -> None:
+    from footnote.cli.connection import connect_to
     from footnote.cli.reindex import act, chosen, reindexed
 
-    with connect(settings_of(data_dir), key=key) as client:
+    with connect_to(server) as client:
         places = chosen(client, names, only_differing=False) if names else reindexed(client)
         document = act(client, places, action, accept_missing=accept_missing)
     _print(document, as_json=as_json)

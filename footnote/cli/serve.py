@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from hmac import compare_digest
 from pathlib import Path
 
 from rich.console import Console
@@ -13,40 +14,51 @@ from rich.markup import escape
 
 from footnote import __version__
 from footnote.cli.connection import connect
-from footnote.cli.failure import CommandFailed
+from footnote.cli.failure import WRONG_USAGE, CommandFailed
 from footnote.cli.ingest import ingest, show_ingest
 from footnote.cli.json_documents import IngestDocument
 from footnote.cli.listening import listening
 from footnote.cli.terminal import messages, output
 from footnote.core.data_directory import DataDirectory
+from footnote.core.owners import LOCAL_OWNER
 from footnote.core.settings import Settings, TelemetrySettings
 from footnote.core.telemetry.logs import configure_logging
 
 QUESTION = "What do these documents say?"
 
 
-def serve(settings: Settings, *, ingest_paths: Sequence[Path] = (), collection: str | None = None, question: str = QUESTION) -> None:
+def serve(
+    settings: Settings,
+    *,
+    ingest_paths: Sequence[Path] = (),
+    collection: str | None = None,
+    key: str | None = None,
+    question: str = QUESTION,
+) -> None:
     """Serve until a signal asks to stop; Ctrl-C and SIGTERM are the ordinary ends, not errors.
 
     Args:
         settings: what to serve, and where.
         ingest_paths: files to bring in before the banner.
         collection: where to bring it.
+        key: one of the settings', whose owner gets it; where they have none, nobody needs one.
         question: what the banner's curl line asks.
 
     Raises:
-        CommandFailed: the address cannot be used.
+        CommandFailed: the address cannot be used; nobody who has a key could read what is to be brought in.
         FootnoteError: the services cannot be opened.
     """
+    if ingest_paths:
+        _require_readers(settings, key)
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     try:
-        _serve(settings, ingest_paths=ingest_paths, collection=collection, question=question)
+        _serve(settings, ingest_paths=ingest_paths, collection=collection, key=key, question=question)
     except KeyboardInterrupt:
         messages().print("\nfootnote has stopped.")
 
 
-def _serve(settings: Settings, *, ingest_paths: Sequence[Path], collection: str | None, question: str) -> None:
+def _serve(settings: Settings, *, ingest_paths: Sequence[Path], collection: str | None, key: str | None, question: str) -> None:
     # Whoever owns the directory is named before a port that is taken by the very same process.
     with DataDirectory(settings.data_dir).owned():
         pass
@@ -58,7 +70,7 @@ def _serve(settings: Settings, *, ingest_paths: Sequence[Path], collection: str 
 
         with server_thread(settings, listener) as server:
             if ingest_paths:
-                _show_ingested(_ingest(settings, ingest_paths, collection=collection))
+                _show_ingested(_ingest(settings, ingest_paths, collection=collection, key=key))
             show_banner(output(), server.url, settings, question=question)
             configure_logging(settings.telemetry)
             server.wait()
@@ -97,8 +109,27 @@ def ask_line(settings: Settings, *, question: str) -> str:
     return f"{command} ask --data-dir {shlex.quote(str(settings.data_dir))} {shlex.quote(question)}"
 
 
-def _ingest(settings: Settings, paths: Sequence[Path], *, collection: str | None) -> IngestDocument:
-    with connect(settings) as client:
+def _require_readers(settings: Settings, key: str | None) -> None:
+    """Refuse to bring in for the user who runs the server what only people with keys will ask for, and for whom nobody knows.
+
+    Raises:
+        CommandFailed: there are keys, and none of them was given.
+    """
+    keys, secret = settings.server.keys, (key or "").strip()
+    if not keys or (not secret and any(each.owner == LOCAL_OWNER for each in keys)):
+        return
+    if not secret:
+        raise CommandFailed(
+            "--ingest does not know for whom: server.keys are set, and none of their owners could read what it brings in.",
+            hint="Give one of them with --key or FOOTNOTE_KEY; or leave --ingest out, and run `footnote ingest --key KEY` beside it.",
+            exit_status=WRONG_USAGE,
+        )
+    if not any(compare_digest(secret.encode(), each.key.get_secret_value().encode()) for each in keys):
+        raise CommandFailed("The key is none of server.keys.", hint="Look at --key or FOOTNOTE_KEY.", exit_status=WRONG_USAGE)
+
+
+def _ingest(settings: Settings, paths: Sequence[Path], *, collection: str | None, key: str | None) -> IngestDocument:
+    with connect(settings, key=key if settings.server.keys else None) as client:
         return ingest(client, paths, collection=collection)
 
 

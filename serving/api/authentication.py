@@ -13,11 +13,11 @@ from footnote.core.catalog.collections import owner_principal
 from footnote.core.data_directory import find_running_server
 from footnote.core.errors import AccessDenied, NotAuthenticated
 from footnote.core.offload import offload
+from footnote.core.owners import LOCAL_OWNER
 from footnote.core.settings import Settings
 from footnote.core.types import EVERYONE, Caller
 from serving.api.errors import PasswordNeeded
 
-LOCAL_OWNER = "local"
 _HINT = "Send one as `Authorization: Bearer KEY`."
 
 

@@ -15,11 +15,11 @@ from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.catalog.records import CollectionRecord
 from footnote.core.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from footnote.core.ids import new_id
+from footnote.core.owners import SYSTEM_OWNER
 from footnote.core.types import Caller, ChunkingRecipe
 
 DEFAULT_COLLECTION = "vs_default"
 DEFAULT_COLLECTION_NAME = "default"
-SYSTEM_OWNER = "footnote"
 
 USE_NOTED_EVERY_S = 3_600.0
 """Collections expire by days: that one was used need not be written at each question."""

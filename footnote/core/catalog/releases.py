@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from footnote.core.catalog import schema
-from footnote.core.catalog.collections import SYSTEM_OWNER
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.moment import now
 from footnote.core.errors import NotFound
+from footnote.core.owners import SYSTEM_OWNER
 from footnote.core.types import EVERYONE, Release
 
 CHAMPION = "champion"
