@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from footnote.core.catalog import schema
 from footnote.core.catalog.attachments import detach_file
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.detaching import WHOLE
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.quotations import Look, Quotations, erase_quotations, find_quotations, look
 from footnote.core.catalog.unused_documents import forget_unused_documents
@@ -121,6 +122,9 @@ class Erasures:
                 attachments=receipt.before.attachments + await _n_attachments(session, file_id),
                 versions=receipt.before.versions + len(found),
                 chunks=receipt.before.chunks + await _n_chunks(session, list(found)),
+                # From here on somebody else may tidy up points and document of what is retired, before they could be counted.
+                points=receipt.before.points + await _n_points(session, list(found)),
+                documents=max(receipt.before.documents, await _n_documents(session, owner=file.owner, sha256=file.blob_sha256)),
             )
             await detach_file(session, file_id)
             at_work = await _at_work(session, list(found))
@@ -132,7 +136,7 @@ class Erasures:
         return _erasure(row)
 
     async def note_points(self, erasure: Erasure, n_points: int) -> None:
-        """Note how many points there were, before they are deleted; a smaller number of a second try does not count."""
+        """Note how many points an exact count finds, before they are deleted; a smaller number than is known already does not count."""
         async with self._database.write() as session:
             row = await session.get_one(schema.Erasure, erasure.receipt.id, with_for_update=True)
             receipt = _receipt(row)
@@ -168,7 +172,7 @@ class Erasures:
             quotations = await find_quotations(session, attachment_ids, before=looked)
             before = replace(
                 receipt.before,
-                documents=n_documents,
+                documents=max(receipt.before.documents, n_documents),
                 bytes=await _n_bytes(session, owner=file.owner, sha256=file.blob_sha256),
                 turns=len(quotations.turn_ids),
                 feedback=len(quotations.feedback_ids),
@@ -325,6 +329,16 @@ async def _n_versions(session: AsyncSession, version_ids: Sequence[str]) -> int:
 
 async def _n_chunks(session: AsyncSession, version_ids: Sequence[str]) -> int:
     return await _n_of(session, schema.Chunk.version_id, version_ids)
+
+
+async def _n_points(session: AsyncSession, version_ids: Sequence[str]) -> int:
+    """Return how many points those of the versions have that are whole, as the catalog knows it."""
+    version = schema.Version
+    n = 0
+    for some in _parts(version_ids):
+        whole = select(func.sum(version.n_points)).where(version.id.in_(some), version.state.in_(WHOLE))
+        n += await session.scalar(whole) or 0
+    return n
 
 
 async def _n_documents(session: AsyncSession, *, owner: str, sha256: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from footnote.core.catalog import erasures, quotations, schema
 from footnote.core.catalog.catalog import Catalog
@@ -353,6 +353,16 @@ async def test_an_answer_that_a_kept_file_gave_too_may_be_repeated(catalog: Cata
     assert [(await turn_of(catalog, turn_id)).erased_at for turn_id in (newer, goes_on)] == [None, None]
 
 
+async def test_a_turn_of_before_answers_had_hashes_is_recognised_too(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    await tell(catalog, [attachment.id])
+    async with catalog.database.write() as session:
+        await session.execute(update(schema.Turn).values(answer_hash=None))
+    await erase(catalog, file)
+    goes_on = await tell(catalog, [], history=[("assistant", f"{SECRET} [1].")])
+    assert (await turn_of(catalog, goes_on)).erased_at is not None
+
+
 async def test_a_turn_that_abstained_leaves_nothing_to_recognise(catalog: Catalog):
     file, attachment = await ingested(catalog)
     abstained = "The documents that are here hold no answer to that."
@@ -442,6 +452,18 @@ async def test_an_erasure_that_was_cut_off_is_gone_on_with(catalog: Catalog):
     assert await catalog.erasures.unfinished() == ()
     with pytest.raises(NotFound):
         await catalog.erasures.begin(file.id, owner="ann")
+
+
+async def test_what_others_tidy_up_in_the_middle_was_there_before(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    await catalog.versions.forget(await catalog.versions.abandoned())
+    await catalog.erasures.note_points(erasure, 0)
+    assert await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=nothing)
+    receipt = await catalog.erasures.finish(erasure, purged=True)
+    before = receipt.before
+    assert (before.versions, before.points, before.chunks, before.documents, before.bytes) == (1, 1, 1, 1, file.size_bytes)
+    assert receipt.after == ErasureCounts()
 
 
 async def test_a_file_that_was_attached_again_meanwhile_is_detached_again(catalog: Catalog):
