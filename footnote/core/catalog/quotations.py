@@ -105,8 +105,10 @@ async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str], 
 async def erase_quotations(session: AsyncSession, quotations: Quotations) -> None:
     """Empty turns and feedback of their text, make tombstones of cases, and delete training rows."""
     for turn_ids in _parts(quotations.turn_ids):
-        for turn in await session.execute(select(*_TOLD_COLUMNS, schema.Turn.claims).where(schema.Turn.id.in_(turn_ids))):
-            lost = {**without_text(turn.claims), "answer_hash": hash_of_answer(turn)}  # turns of before have no hash yet
+        texts = (*_TOLD_COLUMNS, schema.Turn.claims, schema.Turn.answer_hash)
+        for turn in await session.execute(select(*texts).where(schema.Turn.id.in_(turn_ids))):
+            hashed = turn.answer_hash or hash_of_answer(turn)  # turns of before have none yet
+            lost = {**without_text(turn.claims), "answer_hash": hashed}
             await session.execute(update(schema.Turn).where(schema.Turn.id == turn.id).values(**lost))
     for feedback_ids in _parts(quotations.feedback_ids):
         await session.execute(update(schema.Feedback).where(schema.Feedback.id.in_(feedback_ids)).values(comment=None, correction=None))
