@@ -155,7 +155,7 @@ class EmbedderSettings(Section):
     batch_tokens: int | None = Field(
         default=None,
         gt=0,
-        description="Tokens of one batch, padding included; by default 4,096 on a CPU, 32,768 on a GPU, 16,384 to a server.",
+        description="Tokens of one batch, padding included; by default 1,024 on each core of a CPU, 32,768 on a GPU, 16,384 to a server.",
     )
     max_tokens: int | None = Field(default=None, gt=0, description="The model's window, where it should be smaller than the model says.")
     query_prefix: str = Field(default="", description="Put before a query, for models that were trained with one.")
@@ -225,6 +225,12 @@ class GeneratorSettings(Section):
     temperature: float = Field(default=0.0, ge=0, le=2, description="0 always takes the likeliest token.")
     top_p: float = Field(default=1.0, gt=0, le=1, description="Draw from the likeliest tokens that together have this probability.")
     device: str = Field(default="auto", description="`local` only: `auto`, `cpu`, `cuda`.")
+    prompt_price: float | None = Field(
+        default=None, ge=0, description="Price of a million tokens of prompts; with `completion_price` reports say what answers cost."
+    )
+    completion_price: float | None = Field(
+        default=None, ge=0, description="Price of a million tokens that the model writes, in the same currency."
+    )
 
 
 class AnsweringSettings(Section):
