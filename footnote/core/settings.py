@@ -341,6 +341,34 @@ class IngestionSettings(Section):
     )
 
 
+class JudgeSettings(Section):
+    """Who judges answers in evaluations, beside the judge that checks claims while they are written. See docs/judge.md."""
+
+    kind: Literal["local", "openai_compatible"] = Field(
+        default="local",
+        description="`local`: the judge that serves, which scores faithfulness alone. `openai_compatible`: also a language model at "
+        "a server (vLLM or any compatible one), which scores all of RAGAS's metrics.",
+    )
+    base_url: str | None = Field(default=None, description="`openai_compatible` only: the server's address, ending in `/v1`.")
+    model: str | None = Field(default=None, min_length=1, description="`openai_compatible` only: the model's name at the server.")
+    api_key: SecretStr | None = Field(default=None, description="`openai_compatible` only: its key.")
+    timeout_s: PositiveFloat = Field(default=60.0, description="How long one question to the judge may take.")
+    n_retries: int = Field(
+        default=3,
+        ge=0,
+        description="Tries after the first one, where the server is busy or failed, or the answer was not of the form asked.",
+    )
+    max_concurrent: PositiveInt = Field(default=4, description="Questions to the judge at the same time.")
+    max_tokens: PositiveInt = Field(default=4_096, description="Tokens that the judge may write to one question.")
+    seed: int = Field(default=0, description="What its random numbers begin with, at servers that take one.")
+
+
+class EvaluationSettings(Section):
+    """Scoring answers, each night or when asked to."""
+
+    judge: JudgeSettings = JudgeSettings()
+
+
 class TelemetrySettings(Section):
     """Logs, metrics and traces. Text of documents and questions is in none of them unless `log_text` says so."""
 
@@ -375,6 +403,7 @@ class Settings(BaseSettings):
     generator: GeneratorSettings = GeneratorSettings()
     answering: AnsweringSettings = AnsweringSettings()
     ingestion: IngestionSettings = IngestionSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @model_validator(mode="after")
@@ -387,6 +416,11 @@ class Settings(BaseSettings):
             if needs:
                 missing = f"{name}.url" if name == "index" else f"{name}.base_url and {name}.model"
                 raise ValueError(f"{name}.kind is `{section.kind}`, which needs {missing}")
+        judge = self.evaluation.judge
+        if judge.kind == "openai_compatible" and not (judge.base_url and judge.model):
+            raise ValueError(
+                "evaluation.judge.kind is `openai_compatible`, which needs evaluation.judge.base_url and evaluation.judge.model"
+            )
         alone = belongs_to_one_process(self)
         if self.ingestion.in_server == "no" and alone:
             raise ValueError(f"ingestion.in_server is `no`, but nobody else could read documents: {alone[0]}")

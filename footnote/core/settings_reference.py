@@ -79,7 +79,8 @@ def _section(title: str, prefix: str | None, model: type[BaseModel]) -> Iterator
     yield f"## {title}\n"
     if prefix is not None:
         yield f"{model.__doc__}\n"
-    yield "\n".join([TABLE_HEAD, *rows]) + "\n"
+    if rows:
+        yield "\n".join([TABLE_HEAD, *rows]) + "\n"
 
 
 def _row(name: str, field: FieldInfo) -> str:
