@@ -45,8 +45,11 @@ class FeedbackBook:
         return _feedback(row)
 
     async def of(self, turn_id: str, *, caller: Caller) -> FeedbackRecord | None:
-        """Return what the caller thinks of a turn; None where they have not said."""
-        query = select(schema.Feedback).where(schema.Feedback.turn_id == turn_id, schema.Feedback.owner == caller.owner)
+        """Return what its asker thinks of a turn; None where they have not said, or the caller is neither the asker nor the operator."""
+        feedback, turn = schema.Feedback, schema.Turn
+        query = select(feedback).join(turn, (turn.id == feedback.turn_id) & (turn.owner == feedback.owner)).where(turn.id == turn_id)
+        if not caller.is_operator:
+            query = query.where(turn.owner == caller.owner)
         async with self._database.read() as session:
             row = (await session.scalars(query)).one_or_none()
         return None if row is None else _feedback(row)

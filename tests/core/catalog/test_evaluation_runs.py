@@ -149,6 +149,16 @@ async def test_a_run_that_failed_says_why_and_one_that_was_cancelled_stays_so(ca
         await runs.finish(run.id)
 
 
+async def test_runs_that_are_not_finished_are_known_oldest_first(catalog: Catalog):
+    made = [await run_of(catalog, by=by) for by in (ANN, BEN, ANN, ANN, ANN)]
+    runs = catalog.evaluation_runs
+    await runs.start(made[1].id)
+    await runs.finish(made[2].id)
+    await runs.cancel(made[3].id, caller=ANN)
+    await runs.finish(made[4].id, error_code="x")
+    assert await runs.unfinished() == (made[0].id, made[1].id)
+
+
 async def test_a_worker_that_lost_its_job_writes_nothing(catalog: Catalog):
     run = await run_of(catalog)
     a, *_ = await case_ids(catalog, run)

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, MetaData, Table, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import RunCounts, RunState
 from footnote.core.catalog.paging import Paging
 from footnote.core.types import EVERYONE
 from tests.core.catalog import first_catalog
-from tests.core.catalog.story import ANN, BEN
+from tests.core.catalog.story import ANN, BEN, erase
 from tests.core.catalog.test_database import alembic_config
 from tests.databases import Databases
 
@@ -102,6 +103,50 @@ async def test_versions_and_collections_are_told_the_space_of_their_vectors(migr
     assert {row["name"] for row in found["spaces"]} == {newer, older}
 
 
+def fill_the_second_schema(connection: Connection) -> None:
+    """Go on from the first schema, and add what only later code could have written."""
+    fill_the_first_schema(connection)
+    command.upgrade(alembic_config(connection), "0002")
+    metadata = MetaData()
+    metadata.reflect(connection)
+    rows = first_catalog.rows()
+    case, feedback = rows["evaluation_cases"][0], rows["feedback"][0]
+    new = {
+        "evaluation_cases": [{**case, "id": "case_2", "key": "l", "attachment_id": None}, {**case, "id": "case_0", "key": "j"}],
+        "feedback": [
+            {**feedback, "id": "fb_2", "rating": "down", "comment": "doch nicht"},
+            {**feedback, "id": "fb_3", "owner": "ben"},
+        ],
+    }
+    for table, added in new.items():
+        for row in added:
+            connection.execute(metadata.tables[table].insert().values(_written(metadata.tables[table], row)))
+
+
+async def test_what_the_second_schema_held_of_evaluation_goes_on(empty_url: str):
+    await run(empty_url, fill_the_second_schema)
+    catalog = Catalog(empty_url)
+    await catalog.open(default_principals=(EVERYONE,))
+    cases = await catalog.evaluation_sets.cases("set_1", caller=ANN)
+    assert [(case.id, case.ordinal, case.attachment_ids) for case in cases] == [
+        ("case_0", 0, ("att_1",)),
+        ("case_1", 1, ("att_1",)),
+        ("case_2", 2, ()),
+    ]
+    told = await catalog.feedback.of("turn_1", caller=ANN)
+    assert told is not None
+    assert (told.id, told.rating, told.comment) == ("fb_2", "down", "doch nicht")
+    assert {row["id"] for row in (await run(empty_url, content_of))["feedback"]} == {"fb_2", "fb_3"}
+    started = await catalog.evaluation_runs.start("run_1")
+    assert (started.state, started.counts) == (RunState.RUNNING, RunCounts())
+    (score,) = await catalog.evaluation_runs.scores_page("run_1", caller=ANN)
+    assert (score.value, score.details) == (0.5, {})
+    assert (await catalog.turns.get("turn_1", caller=ANN)).run_id is None
+    await erase(catalog, await catalog.files.get("file-1", owner="ann"))
+    assert [case.tombstone for case in await catalog.evaluation_sets.cases("set_1", caller=ANN)] == [True] * 3
+    await catalog.close()
+
+
 @pytest.fixture
 async def opened(migrated: str) -> AsyncIterator[Catalog]:
     catalog = Catalog(migrated)
@@ -160,3 +205,4 @@ async def test_going_back_leaves_what_the_first_schema_knew(migrated: str):
     found = await run(migrated, content_of)
     assert {name for name in found if name != "alembic_version"} == {*first_catalog.rows()}
     assert [row["text"] for row in found["documents"]] == [first_catalog.TEXT]
+    assert [row["attachment_id"] for row in found["evaluation_cases"]] == ["att_1"]
