@@ -11,7 +11,7 @@ from footnote.core.catalog.collections import DEFAULT_COLLECTION
 from footnote.core.catalog.records import AttachmentRecord
 from footnote.core.settings import ChunkingSettings, IndexSettings, IngestionSettings
 from footnote.core.telemetry import Telemetry
-from footnote.core.types import EVERYONE, Caller
+from footnote.core.types import EVERYONE, Attributes, Caller
 from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
 from ingestion.worker import IngestionWorker
@@ -70,7 +70,7 @@ class Ingestion:
         """Return the settings' space alone."""
         return Spaces(catalog=self.catalog, default=Space(self._embedder, self.index))
 
-    async def upload(self, text: str | bytes, *, filename: str = "pumps.md") -> AttachmentRecord:
+    async def upload(self, text: str | bytes, *, filename: str = "pumps.md", attributes: Attributes | None = None) -> AttachmentRecord:
         content = text.encode() if isinstance(text, str) else text
 
         async def stream() -> AsyncIterator[bytes]:
@@ -85,7 +85,9 @@ class Ingestion:
             size_bytes=blob.size_bytes,
             media_type=None,
         )
-        return await self.catalog.attachments.attach(collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER)
+        return await self.catalog.attachments.attach(
+            collection_id=DEFAULT_COLLECTION, file_id=file.id, caller=CALLER, attributes=attributes
+        )
 
     async def start(self, *, lease_s: float = 60, alone: bool = True, application_version: str = "1.0") -> IngestionWorker:
         settings = IngestionSettings(embed_batch_chunks=5, max_attempts=3, lease_s=lease_s, jobs_at_once=JOBS_AT_ONCE)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from footnote.core.catalog.collections import DEFAULT_COLLECTION
 from footnote.core.errors import IndexUnavailable
 from footnote.core.types import Access, Comparison, Document, JobState
 from ingestion import worker as worker_module
-from ingestion.parser_pool import ParserPool
+from ingestion.parser_pool import ParserPool, Progress
 from retrieval.index.port import IndexQuery
 from tests.ingestion.story import CALLER, MANY_PARAGRAPHS, Ingestion, kill
 
@@ -284,12 +285,17 @@ async def test_chunks_are_cut_from_the_document_that_is_kept(ingestion: Ingestio
 
 
 async def test_the_same_bytes_are_read_once(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = await ingestion.upload(MANY_PARAGRAPHS, filename="one.md")
-    await ingestion.run_until_final(one)
+    """Attributes that differ make two attachments of the same bytes, each with chunks of its own: no twin stands for the other."""
+    parse, read = ParserPool.parse, list[str]()
 
-    async def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError("the same bytes are not parsed again")
+    async def note(self: ParserPool, path: Path, *, filename: str, progress: Progress | None = None) -> Document:
+        read.append(filename)
+        return await parse(self, path, filename=filename, progress=progress)
 
-    monkeypatch.setattr(ParserPool, "parse", refuse)
-    other = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS, filename="other.md"))
+    monkeypatch.setattr(ParserPool, "parse", note)
+    one = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS, filename="one.md"))
+    other = await ingestion.run_until_final(await ingestion.upload(MANY_PARAGRAPHS, filename="other.md", attributes={"kind": "copy"}))
     assert other.job.state is JobState.COMPLETED
+    assert (other.job.id, other.live_version_id) != (one.job.id, one.live_version_id)
+    assert await ingestion.index.count(version_id=other.live_version_id) == other.job.counts["chunks"] > 5
+    assert read == ["one.md"]
