@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Self
 
 from evaluation.answered import TEXT_TARGETS, Answered, TextTarget
 from evaluation.personal_data import personal_data
 from evaluation.scores import MEASURED, Score
 from footnote.core.offload import offload
+from footnote.core.settings import GeneratorSettings
 from footnote.core.types import TokenUsage
 from ingestion.redaction import Finder
 
@@ -21,6 +23,13 @@ class Prices:
 
     prompt: float
     completion: float
+
+    @classmethod
+    def of_settings(cls, settings: GeneratorSettings) -> Self | None:
+        """Return what the settings say, or None where they leave either price out."""
+        if settings.prompt_price is None or settings.completion_price is None:
+            return None
+        return cls(prompt=settings.prompt_price, completion=settings.completion_price)
 
     def of(self, usage: TokenUsage) -> float:
         """Return what a turn's tokens cost."""

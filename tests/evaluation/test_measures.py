@@ -8,6 +8,7 @@ from evaluation.answered import Answered
 from evaluation.measures import MeasuredScorer, Prices
 from evaluation.metrics import METRICS, REASONS
 from evaluation.personal_data import pattern_finder, personal_data
+from footnote.core.settings import GeneratorSettings
 from footnote.core.types import Message
 from ingestion.redaction import Finding
 from tests.evaluation.answers import answered, case, passage
@@ -36,6 +37,12 @@ async def test_times_tokens_and_cost() -> None:
         ("completion_tokens", "turn"): 30.0,
         ("cost", "turn"): pytest.approx((200 * 2 + 30 * 10) / 1e6),
     }
+
+
+def test_one_price_alone_is_no_price() -> None:
+    assert Prices.of_settings(GeneratorSettings()) is None
+    assert Prices.of_settings(GeneratorSettings(prompt_price=2.0)) is None
+    assert Prices.of_settings(GeneratorSettings(prompt_price=0.0, completion_price=3.0)) == Prices(prompt=0.0, completion=3.0)
 
 
 async def test_without_prices_and_recognisers_there_is_a_reason_in_place_of_a_score() -> None:
