@@ -3,7 +3,8 @@
 What counts for an answer that abstains, and which cases a metric says nothing about, is one table in docs/evaluation.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from evaluation.answered import TEXT_TARGETS, Answered, TextTarget, spans
 from evaluation.cases import Case
@@ -32,6 +33,7 @@ class LabelScorer:
 
     judge = LABELS
     metrics = (*TEXT_METRICS, *RETRIEVAL_METRICS)
+    not_measured: Mapping[str, str] = MappingProxyType({})
 
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return the scores of draft and shown text, and of the retrieval; none where the case has no label that a metric needs."""

@@ -52,6 +52,11 @@ class Scorer(Protocol):
         """The names of all metrics that it may give, whatever the case."""
         ...
 
+    @property
+    def not_measured(self) -> Mapping[str, str]:
+        """The metrics that it ought to give and cannot here, with the code of the reason (``evaluation.metrics.REASONS``)."""
+        ...
+
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Score one answer. What cannot be scored comes back as a failure code; nothing that one case does is raised."""
         ...

@@ -1,0 +1,284 @@
+"""Doing a run: what serves answers every case, and every judge scores every answer. What was cut off goes on where it stopped.
+
+Each answer and each judge's scores are noted by one write: a run that is begun again asks no question twice and pays no judge twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import structlog
+
+from evaluation.answered import Answered
+from evaluation.cases import Case
+from evaluation.labels import CitedSpan
+from evaluation.scores import Score, Scorer
+from evaluation.sets import case_of
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreDraft, RunAnswerRecord, RunRecord
+from footnote.core.errors import DependencyError, FootnoteError, NotFound, Overloaded
+from footnote.core.types import Access, Caller, Turn
+from retrieval.search import SearchResult
+from serving.answer import AnswerFinished, Question
+from serving.services import Answers
+
+SEARCH_DEPTH = 10
+"""Hits that retrieval metrics look at."""
+
+TRIES = 3
+FIRST_PAUSE_S = 1.0
+"""A part that does not answer is asked again after 1, 2, 4 … seconds; then its code stands in the place of an answer."""
+
+FAILURES_IN_A_ROW = 5
+"""So many cases that fail one after the other are not the cases' fault: the run ends, to be begun again when the part is back."""
+
+log = structlog.get_logger(__name__)
+
+
+class Search(Protocol):
+    """Finds chunks: ``retrieval.search.Searcher`` is the one there is."""
+
+    async def search(self, query: str, access: Access, *, limit: int) -> SearchResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfiguration:
+    """What a run does, beside its set and release. It is kept with the run, and holds no text of documents.
+
+    Args:
+        principals: as whom its questions are asked; never more than whoever began it may read.
+        collection_ids: where answers are looked for; None for all that these principals may read.
+        part: the part of the set that is asked; None for the whole set.
+        limit: cases at most, the first ones; None for all.
+        scheduled_for: the moment of the schedule that it was begun for, as ISO 8601; None where somebody asked for it.
+    """
+
+    principals: tuple[str, ...]
+    collection_ids: tuple[str, ...] | None = None
+    part: str | None = None
+    limit: int | None = None
+    scheduled_for: str | None = None
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Return what ``as_json`` has written."""
+        collection_ids = fields.get("collection_ids")
+        return cls(
+            principals=tuple(fields["principals"]),
+            collection_ids=None if collection_ids is None else tuple(collection_ids),
+            part=fields.get("part"),
+            limit=fields.get("limit"),
+            scheduled_for=fields.get("scheduled_for"),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the catalog keeps it."""
+        return {
+            "principals": sorted(self.principals),
+            "collection_ids": None if self.collection_ids is None else sorted(self.collection_ids),
+            "part": self.part,
+            "limit": self.limit,
+            "scheduled_for": self.scheduled_for,
+        }
+
+    def chosen(self, cases: Sequence[CaseRecord]) -> list[CaseRecord]:
+        """Return the cases that the run is about, in their order. Tombstones are not asked, and do not count towards the limit."""
+        wanted = [case for case in cases if not case.tombstone and (self.part is None or case.labels.get("part") == self.part)]
+        return wanted[: self.limit]
+
+
+def caller_of(run: RunRecord) -> Caller:
+    """Return who asks a run's questions."""
+    return Caller(owner=run.owner, principals=frozenset(RunConfiguration.from_json(run.configuration).principals))
+
+
+class RunFailed(Exception):
+    """Case after case failed for the same reason.
+
+    Args:
+        cause: the last case's error.
+    """
+
+    def __init__(self, cause: FootnoteError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Runner:
+    """Does runs.
+
+    Args:
+        catalog: where sets, runs and scores are.
+        answers: what answers, the very code that serves.
+        searcher: finds what retrieval metrics look at.
+        scorers: one for each judge.
+        cases_at_once: cases that are answered and scored beside each other.
+        give_way: returns when no person waits for an answer.
+        pause: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        answers: Answers,
+        searcher: Search,
+        scorers: Sequence[Scorer],
+        cases_at_once: int,
+        give_way: Callable[[], Awaitable[None]],
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._catalog = catalog
+        self._answers = answers
+        self._searcher = searcher
+        self._scorers = tuple(scorers)
+        self._cases_at_once = cases_at_once
+        self._give_way = give_way
+        self._pause = pause
+
+    async def run(self, run_id: str) -> None:
+        """Answer and score whatever is not answered and scored yet.
+
+        Raises:
+            NotFound: the run is gone.
+            Conflict: it is finished, or was cancelled.
+            RunFailed: a part that it needs stays away.
+            CatalogUnavailable: the catalog cannot be used; begun again the run goes on.
+        """
+        runs = self._catalog.evaluation_runs
+        run = await runs.start(run_id)
+        caller = caller_of(run)
+        cases = RunConfiguration.from_json(run.configuration).chosen(await self._catalog.evaluation_sets.cases(run.set_id, caller=caller))
+        done = {answer.case_id: answer for answer in await runs.answers(run_id, caller=caller)}
+        work = _Work(run, caller, failures_in_a_row=FAILURES_IN_A_ROW)
+        places = asyncio.Semaphore(self._cases_at_once)
+
+        async def do(case: CaseRecord) -> None:
+            async with places:
+                await self._do(work, case, done.get(case.id))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for case in cases:
+                    group.create_task(do(case), name=f"case {case.key}")
+        except* (RunFailed, FootnoteError) as errors:
+            raise _first_of(errors) from None  # tasks of one group raise no groups of their own
+
+    async def _do(self, work: "_Work", case: CaseRecord, noted: RunAnswerRecord | None) -> None:
+        judges = frozenset[str]() if noted is None else noted.judges
+        turn_id = None if noted is None else noted.turn_id
+        if turn_id is None:  # also where it failed before the run was cut off
+            turn_id = await self._answered(work, case)
+        missing = [scorer for scorer in self._scorers if scorer.judge not in judges]
+        if turn_id is None or not missing:
+            return
+        answered = await self._read(work, case, turn_id)
+        for scorer in missing:
+            await self._give_way()
+            scores = [_draft(score) for score in await scorer.score(answered)]
+            await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=scores)
+
+    # ----------------------------------------------------------------------------------------------------------------- answering
+
+    async def _answered(self, work: "_Work", case: CaseRecord) -> str | None:
+        """Return the turn that answers a case, noted in the run; None where none does, which is noted too."""
+        try:
+            turn_id = case.turn_id or await self._asked(work, case_of(case))
+        except FootnoteError as error:
+            work.failed(error)
+            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=code_of(error))
+            return None
+        work.went_well()
+        await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, turn_id=turn_id)
+        return turn_id
+
+    async def _asked(self, work: "_Work", case: Case) -> str:
+        configuration = RunConfiguration.from_json(work.run.configuration)
+        question = Question(
+            caller=work.caller,
+            text=case.question,
+            history=case.history,
+            collection_ids=configuration.collection_ids,
+            run_id=work.run.id,
+        )
+        n_tries = 0
+        while True:
+            await self._give_way()
+            try:
+                return (await _finished(self._answers, question)).id
+            except Overloaded as error:  # people come first
+                await self._pause(error.retry_after_s)
+            except DependencyError:
+                n_tries += 1
+                if n_tries == TRIES:
+                    raise
+                await self._pause(FIRST_PAUSE_S * 2 ** (n_tries - 1))
+
+    # ------------------------------------------------------------------------------------------------------------------- scoring
+
+    async def _read(self, work: "_Work", case: CaseRecord, turn_id: str) -> Answered:
+        turn = await self._catalog.turns.get(turn_id, caller=work.caller)
+        passages = await self._catalog.passages.of(turn.passages, caller=work.caller)
+        return Answered(case=case_of(case), turn=turn, passages=passages, hits=await self._hits(turn, work.caller))
+
+    async def _hits(self, turn: Turn, caller: Caller) -> tuple[CitedSpan, ...] | None:
+        """Return what the search finds for a turn's query; None where it cannot be asked."""
+        if not turn.query.strip():
+            return None
+        access = Access(collection_ids=frozenset(turn.collection_ids), principals=caller.principals)
+        try:
+            found = await self._searcher.search(turn.query, access, limit=SEARCH_DEPTH)
+        except (DependencyError, NotFound) as error:
+            log.warning("retrieval is not scored", turn_id=turn.id, error=str(error))
+            return None
+        return tuple(CitedSpan(document=hit.chunk.filename, text=hit.chunk.text) for hit in found.hits)
+
+
+class _Work:
+    """A run in hand, and how many cases have failed one after the other."""
+
+    def __init__(self, run: RunRecord, caller: Caller, *, failures_in_a_row: int) -> None:
+        self.run = run
+        self.caller = caller
+        self._most = failures_in_a_row
+        self._n_failed = 0
+
+    def went_well(self) -> None:
+        self._n_failed = 0
+
+    def failed(self, error: FootnoteError) -> None:
+        """Count a case that failed.
+
+        Raises:
+            RunFailed: it is one too many; the case is then left to be asked when the run is begun again.
+        """
+        self._n_failed += 1
+        if self._n_failed >= self._most:
+            raise RunFailed(error)
+
+
+async def _finished(answers: Answers, question: Question) -> Turn:
+    async with aclosing(answers.answer(question)) as events:
+        async for event in events:
+            if isinstance(event, AnswerFinished):
+                return event.turn
+    raise AssertionError("an answer ends with its turn, or raises")
+
+
+def code_of(error: FootnoteError) -> str:
+    """Return a stable word for an error: its own code, or its class."""
+    return error.code or type(error).__name__
+
+
+def _draft(score: Score) -> CaseScoreDraft:
+    return CaseScoreDraft(
+        metric=score.metric, target=score.target, value=score.value, failure_code=score.failure_code, details=score.details
+    )
+
+
+def _first_of(errors: BaseExceptionGroup[Exception]) -> Exception:
+    """Return one of several errors: what says most about why a run ended."""
+    found = [error for error in errors.exceptions if not isinstance(error, BaseExceptionGroup)]
+    return next((error for error in found if isinstance(error, RunFailed)), found[0])

@@ -1,0 +1,185 @@
+"""The worker of evaluation: does the runs that wait, one after the other, and begins the nightly ones when they are due.
+
+A run belongs to the process that holds its lease. Where that process dies, another one goes on with the run as soon as the lease has ended.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from evaluation.reporting import Reporter
+from evaluation.running import RunFailed, Runner, code_of
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound
+from footnote.core.types import PartHealth
+
+LEASE_S = 60.0
+RENEWALS_PER_LEASE = 3
+POLL_S = 5.0
+INTERNAL_ERROR = "internal_error"
+
+log = structlog.get_logger(__name__)
+
+
+class EvaluationWorker:
+    """Does runs until it is closed. What it was doing then goes on when it, or another one, starts.
+
+    Args:
+        catalog: where runs wait.
+        runner: answers and scores.
+        reporter: makes a run's report.
+        begin_due: begins what the schedule asks for; called before each look at the queue.
+        after_report: told of each report that is made, by id; what it raises is logged.
+        lease_s: after so long in silence another process takes over.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        runner: Runner,
+        reporter: Reporter,
+        begin_due: Callable[[], Awaitable[None]],
+        after_report: Callable[[str], Awaitable[None]],
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self._catalog = catalog
+        self._runner = runner
+        self._reporter = reporter
+        self._begin_due = begin_due
+        self._after_report = after_report
+        self._lease_s = lease_s
+        self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._something_changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._in_hand: str | None = None
+        self._trouble: str | None = None
+        self._closing = False
+
+    async def start(self, *, alone: bool) -> None:
+        """Begin to work.
+
+        Args:
+            alone: no other process does runs of this catalog, so that every lease that is still held is a dead one's.
+        """
+        if alone:
+            for run_id in await self._catalog.evaluation_runs.unfinished():
+                await self._catalog.leases.break_off(_lease_of(run_id))
+        self._task = asyncio.create_task(self._work(), name="evaluate")
+
+    def wake(self) -> None:
+        """Say that a run waits, or was cancelled."""
+        self._something_changed.set()
+
+    async def close(self) -> None:
+        """Stop. The run in hand can be taken by another process at once."""
+        self._closing = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def health(self) -> PartHealth:
+        """Say whether runs are done."""
+        working = self._task is not None and not self._task.done()
+        detail = self._trouble or ("Runs are done as they come." if working else "No runs are done: the worker is not started.")
+        return PartHealth(name="evaluation", ready=working and self._trouble is None, detail=detail, facts={"run": self._in_hand})
+
+    # --------------------------------------------------------------------------------------------------------------- the queue
+
+    async def _work(self) -> None:
+        while not self._closing:
+            self._something_changed.clear()
+            try:
+                await self._begin_due()
+                found_one = await self._do_one()
+                self._trouble = None
+            except FootnoteError as error:
+                log.warning("runs cannot be looked for", error=str(error))
+                self._trouble, found_one = f"Runs cannot be looked for: {error}", False
+            except Exception as error:  # the supervisor: what is not foreseen is logged whole
+                log.exception("evaluation stumbled")
+                self._trouble, found_one = f"Evaluation stumbled over an internal error ({type(error).__name__}); the log says more.", False
+            if not found_one:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._something_changed.wait()
+
+    async def _do_one(self) -> bool:
+        """Do the oldest run that nobody else does; say whether there was one."""
+        for run_id in await self._catalog.evaluation_runs.unfinished():
+            if await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
+                self._in_hand = run_id
+                try:
+                    with structlog.contextvars.bound_contextvars(run_id=run_id):
+                        await self._do_while_ours(run_id)
+                finally:
+                    self._in_hand = None
+                    with contextlib.suppress(FootnoteError):
+                        await self._catalog.leases.let_go(_lease_of(run_id), holder=self._holder)
+                return True
+        return False
+
+    async def _do_while_ours(self, run_id: str) -> None:
+        """Do a run for as long as its lease is held: whoever loses it stops, as another one is at it."""
+        doing = asyncio.create_task(self._do(run_id), name=f"run {run_id}")
+        keeping = asyncio.create_task(self._keep(run_id), name=f"keep {run_id}")
+        try:
+            await asyncio.wait({doing, keeping}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                log.warning("the run was taken over")
+                return
+            await doing
+        finally:
+            for task in (doing, keeping):
+                task.cancel()
+            await asyncio.gather(doing, keeping, return_exceptions=True)
+
+    async def _keep(self, run_id: str) -> None:
+        """Hold a run's lease until it is lost, and end early where the run was cancelled."""
+        while True:
+            await asyncio.sleep(self._lease_s / RENEWALS_PER_LEASE)
+            try:
+                if not await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
+                    return
+            except DependencyError as error:
+                log.warning("the run's lease could not be renewed yet", error=str(error))
+
+    # ------------------------------------------------------------------------------------------------------------------- a run
+
+    async def _do(self, run_id: str) -> None:
+        try:
+            await self._runner.run(run_id)
+            report = await self._reporter.report(run_id)
+            await self._catalog.evaluation_runs.finish(run_id)
+        except (NotFound, Conflict) as error:  # deleted or cancelled meanwhile
+            log.info("the run ended early", reason=str(error))
+        except DependencyError:
+            raise  # it stays in the queue, and goes on when the part is back
+        except RunFailed as error:
+            log.warning("the run failed", error=str(error.cause))
+            await self._fail(run_id, code_of(error.cause))
+        except Exception:  # the supervisor of a run: one that stumbles must not stand in the way of the next
+            log.exception("the run stumbled")
+            await self._fail(run_id, INTERNAL_ERROR)
+        else:
+            log.info("the run is done", report_id=report.id)
+            await self._tell(report.id)
+
+    async def _fail(self, run_id: str, code: str) -> None:
+        with contextlib.suppress(NotFound, Conflict):
+            await self._catalog.evaluation_runs.finish(run_id, error_code=code)
+
+    async def _tell(self, report_id: str) -> None:
+        try:
+            await self._after_report(report_id)
+        except Exception:  # a report that cannot be sent is there all the same
+            log.exception("the report could not be passed on", report_id=report_id)
+
+
+def _lease_of(run_id: str) -> str:
+    return f"evaluate:{run_id}"

@@ -1,0 +1,190 @@
+"""Runs: each case is answered once and scored once by each judge, whatever breaks, stalls or dies between."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from evaluation.answered import Answered
+from evaluation.running import FAILURES_IN_A_ROW, TRIES, RunConfiguration, RunFailed, Runner
+from evaluation.scores import Score
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import CaseDraft, RunState
+from footnote.core.errors import Conflict, FootnoteError, ModelUnavailable, Overloaded
+from retrieval.search import SearchResult
+from serving.answer import AnswerEvent, AnswerFinished, Question
+from tests.core.catalog.evaluation_story import asked, imported
+from tests.core.catalog.story import ANN
+
+
+def case(key: str, **labels: Any) -> CaseDraft:
+    return CaseDraft(key=key, labels={"id": key, "question": f"When is {key}?", **labels})
+
+
+async def begun(catalog: Catalog, *cases: CaseDraft, **configuration: Any) -> str:
+    made = await imported(catalog, *(cases or [case("ebb"), case("flood"), case("slack")]))
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    asks = RunConfiguration(principals=tuple(ANN.principals), **configuration)
+    return (await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=ANN, configuration=asks.as_json())).id
+
+
+class Scripted:
+    """Answers, unless the script has an error for the question; keeps turns as serving does."""
+
+    def __init__(self, catalog: Catalog, script: Callable[[str], FootnoteError | None] = lambda question: None) -> None:
+        self._catalog = catalog
+        self._script = script
+        self.asked: Counter[str] = Counter()
+
+    async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
+        self.asked[question.text] += 1
+        error = self._script(question.text)
+        if error is not None:
+            raise error
+        turn_id = await asked(self._catalog, by=question.caller, question=question.text, run_id=question.run_id)
+        yield AnswerFinished(turn=await self._catalog.turns.get(turn_id, caller=question.caller), passages=())
+
+
+class Length:
+    """A judge that likes long questions."""
+
+    def __init__(self, judge: str = "length", on_score: Callable[[Answered], None] = lambda answered: None) -> None:
+        self.judge = judge
+        self.metrics = ("length",)
+        self.not_measured: Mapping[str, str] = {}
+        self.scored: Counter[str] = Counter()
+        self._on_score = on_score
+
+    async def score(self, answered: Answered) -> Sequence[Score]:
+        self.scored[answered.case.id] += 1
+        self._on_score(answered)
+        if answered.case.id == "slack":
+            return [Score("length", self.judge, "draft", None, "too_still")]
+        return [Score("length", self.judge, "draft", float(len(answered.turn.question)))]
+
+
+class NoSearch:
+    async def search(self, query: str, access: Any, *, limit: int) -> SearchResult:
+        return SearchResult(hits=(), timings_ms={})
+
+
+def runner(catalog: Catalog, answers: Scripted, *scorers: Length, pauses: list[float] | None = None, cases_at_once: int = 1) -> Runner:
+    async def pause(seconds: float) -> None:
+        if pauses is not None:
+            pauses.append(seconds)
+
+    async def nobody_waits() -> None:
+        await asyncio.sleep(0)
+
+    return Runner(
+        catalog=catalog,
+        answers=answers,
+        searcher=NoSearch(),
+        scorers=scorers,
+        cases_at_once=cases_at_once,
+        give_way=nobody_waits,
+        pause=pause,
+    )
+
+
+async def values(catalog: Catalog, run_id: str) -> dict[tuple[str, str], float | str | None]:
+    keys = {
+        case.id: case.key for case in await catalog.evaluation_sets.cases((await catalog.evaluation_runs.by_id(run_id)).set_id, caller=ANN)
+    }
+    rows = [row async for row in catalog.evaluation_runs.each_score(run_id, caller=ANN)]
+    return {(keys[row.case_id], row.judge): row.failure_code if row.value is None else row.value for row in rows}
+
+
+@pytest.mark.parametrize("cases_at_once", [1, 3])
+async def test_every_case_is_answered_and_scored(catalog: Catalog, cases_at_once: int):
+    run_id, answers = await begun(catalog), Scripted(catalog)
+    await runner(catalog, answers, Length(), Length("other"), cases_at_once=cases_at_once).run(run_id)
+    one = {"ebb": 12.0, "flood": 14.0, "slack": "too_still"}
+    assert await values(catalog, run_id) == {(key, judge): value for judge in ("length", "other") for key, value in one.items()}
+    assert answers.asked == {"When is ebb?": 1, "When is flood?": 1, "When is slack?": 1}
+    counts = await catalog.evaluation_runs.counts(run_id, caller=ANN)
+    assert (counts.answered, counts.scores, counts.failures) == (3, 4, 2)
+
+
+async def test_a_run_that_is_cut_off_anywhere_asks_and_judges_nothing_again(catalog: Catalog):
+    run_id, answers = await begun(catalog), Scripted(catalog)
+    n_calls = 0
+
+    def cut_off(answered: Answered) -> None:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls in (2, 4):
+            raise KeyError("the process dies")
+
+    first, second = Length("first"), Length("second", cut_off)
+    for _ in range(2):
+        with pytest.raises(ExceptionGroup):
+            await runner(catalog, answers, first, second).run(run_id)
+    await runner(catalog, answers, first, second).run(run_id)
+    assert max(answers.asked.values()) == 1
+    assert first.scored == {"ebb": 1, "flood": 1, "slack": 1}
+    assert sum(second.scored.values()) == 5, "the two that were cut off were judged again, and no other"
+    assert len(await values(catalog, run_id)) == 6
+
+
+async def test_a_case_that_cannot_be_answered_is_noted_and_the_others_go_on(catalog: Catalog):
+    run_id, pauses = await begun(catalog), list[float]()
+    answers = Scripted(catalog, lambda question: ModelUnavailable("gone") if "flood" in question else None)
+    await runner(catalog, answers, Length(), pauses=pauses).run(run_id)
+    assert answers.asked["When is flood?"] == TRIES
+    assert pauses == [1.0, 2.0]
+    noted = await catalog.evaluation_runs.answers(run_id, caller=ANN)
+    assert [answer.error_code for answer in noted] == [None, "ModelUnavailable", None]
+    assert len(await values(catalog, run_id)) == 2
+
+
+async def test_people_come_first_for_as_long_as_it_takes(catalog: Catalog):
+    run_id, pauses = await begun(catalog, case("ebb")), list[float]()
+    busy = iter([True] * 20)
+    answers = Scripted(catalog, lambda question: Overloaded("busy", retry_after_s=3.0) if next(busy, False) else None)
+    await runner(catalog, answers, Length(), pauses=pauses).run(run_id)
+    assert pauses == [3.0] * 20
+    assert len(await values(catalog, run_id)) == 1
+
+
+async def test_a_model_that_stays_away_ends_the_run(catalog: Catalog):
+    cases = [case(f"tide {n}") for n in range(2 * FAILURES_IN_A_ROW)]
+    run_id = await begun(catalog, *cases)
+    answers = Scripted(catalog, lambda question: ModelUnavailable("gone"))
+    with pytest.raises(RunFailed, match="gone"):
+        await runner(catalog, answers, Length()).run(run_id)
+    assert len(answers.asked) == FAILURES_IN_A_ROW
+
+
+async def test_a_run_that_is_cancelled_stops(catalog: Catalog):
+    run_id, answers = await begun(catalog), Scripted(catalog)
+
+    class Cancelling(Length):
+        async def score(self, answered: Answered) -> Sequence[Score]:
+            await catalog.evaluation_runs.cancel(run_id, caller=ANN)
+            return await super().score(answered)
+
+    with pytest.raises(Conflict):
+        await runner(catalog, answers, Cancelling()).run(run_id)
+    assert (await catalog.evaluation_runs.by_id(run_id)).state == RunState.CANCELLED
+    assert sum(answers.asked.values()) == 1
+    assert await values(catalog, run_id) == {}
+
+
+async def test_a_live_case_is_scored_as_it_was_answered(catalog: Catalog):
+    turn_id = await asked(catalog, question="Is it high tide now?")
+    live = CaseDraft(key="live", labels={"id": "live", "question": "Is it high tide now?", "turn_id": turn_id}, turn_id=turn_id)
+    run_id, answers = await begun(catalog, live), Scripted(catalog)
+    await runner(catalog, answers, Length()).run(run_id)
+    assert not answers.asked
+    assert await values(catalog, run_id) == {("live", "length"): 20.0}
+
+
+async def test_part_and_limit_choose_cases_without_tombstones(catalog: Catalog):
+    gone = CaseDraft(key="gone", tombstone=True)
+    cases = [gone, case("a", part="tune"), case("b", part="test"), case("c", part="test"), case("d", part="test")]
+    run_id, answers = await begun(catalog, *cases, part="test", limit=2), Scripted(catalog)
+    await runner(catalog, answers, Length()).run(run_id)
+    assert sorted(answers.asked) == ["When is b?", "When is c?"]
