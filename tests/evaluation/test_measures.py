@@ -94,6 +94,7 @@ def test_a_number_is_the_same_however_it_is_spaced_and_not_a_part_of_another() -
     given = ["Ring 020 7946-0958.", "0441 23 45 67 89 1"]
     assert personal_data("Ring 02079460958", given=given, find=find_phone).n_unsourced == 0
     assert personal_data("Ring 0441 2345678", given=given, find=find_phone).n_unsourced == 1
+    assert personal_data("Ring 020 7946 0958", given=["1020 7946 0958"], find=find_phone).n_unsourced == 1
     twice = personal_data("Ring 020 7946 0958, that is 02079460958", given=[], find=find_phone)
     assert (twice.by_kind, twice.n_unsourced) == ({"PHONE_NUMBER": 1}, 1)
 
