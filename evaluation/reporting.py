@@ -1,0 +1,185 @@
+"""Making the report of a run: rows are read from the catalog, those of the run before too; what they say is ``evaluation.report``'s."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.answered import Answered
+from evaluation.report.body import Drift, JudgeQuality, ReportBody, RunFacts, body_from_json
+from evaluation.report.building import Context, PreviousRun, build
+from evaluation.report.drift import Matrix, question_drift, score_drift, share_change
+from evaluation.report.material import CaseResult
+from evaluation.running import RunConfiguration, caller_of
+from evaluation.scores import Scorer
+from evaluation.sets import case_of
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
+from footnote.core.catalog.moment import now
+from footnote.core.catalog.paging import Paging
+from footnote.core.errors import NotFound
+from footnote.core.offload import offload
+from footnote.core.types import Caller, Turn
+from retrieval.embedder.port import Embedder
+
+N_TREND = 30
+"""Earlier reports whose figures make the trend: a month of nights."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadRun:
+    """All of a run that its report and the next one need."""
+
+    facts: RunFacts
+    kind: SetKind
+    results: tuple[CaseResult, ...]
+    questions: Mapping[str, str]
+    without_good_hit: int
+    """Questions for which retrieval found nothing to answer from."""
+
+
+class Reporter:
+    """Makes reports.
+
+    Args:
+        catalog: where runs and reports are.
+        embedder: turns questions into vectors, to see whether they drift.
+        scorers: those of the runs; what they cannot measure here is told with its reason.
+        judges: how well each judge agrees with people.
+    """
+
+    def __init__(self, *, catalog: Catalog, embedder: Embedder, scorers: Sequence[Scorer], judges: Sequence[JudgeQuality]) -> None:
+        self._catalog = catalog
+        self._embedder = embedder
+        self._scorers = tuple(scorers)
+        self._judges = tuple(judges)
+
+    async def report(self, run_id: str) -> ReportRecord:
+        """Make the report of a run from what is scored of it, and keep it; made again it takes the place of the one before.
+
+        Raises:
+            NotFound: the run, its set or its release is gone.
+        """
+        run = await self._catalog.evaluation_runs.by_id(run_id)
+        caller = caller_of(run)
+        this = await self._read(run, caller)
+        earlier = await self._earlier(run, this.facts.set_name, caller)
+        before = await self._before(earlier, caller)
+        context = Context(
+            previous=None if before is None else PreviousRun(facts=before.facts, results=before.results),
+            earlier=earlier,
+            drift=Drift() if before is None else await self._drift(before, this),
+            judges=self._judges,
+            reasons=self._reasons(),
+        )
+        body = await offload(lambda: build(this.facts, this.results, questions=this.questions, context=context))
+        return await self._catalog.reports.store(run_id, body.as_json())
+
+    def _reasons(self) -> dict[str, str]:
+        reasons: dict[str, str] = {}
+        for scorer in self._scorers:
+            reasons |= scorer.not_measured
+        return {metric: reason for metric, reason in reasons.items() if all(metric not in scorer.metrics for scorer in self._scorers)}
+
+    # ------------------------------------------------------------------------------------------------------------------- reading
+
+    async def _read(self, run: RunRecord, caller: Caller) -> _ReadRun:
+        of_set = await self._catalog.evaluation_sets.get(run.set_id, caller=caller)
+        cases = RunConfiguration.from_json(run.configuration).chosen(await self._catalog.evaluation_sets.cases(run.set_id, caller=caller))
+        answers = {answer.case_id: answer for answer in await self._catalog.evaluation_runs.answers(run.id, caller=caller)}
+        scores: dict[str, list[CaseScoreRecord]] = {}
+        async for score in self._catalog.evaluation_runs.each_score(run.id, caller=caller):
+            scores.setdefault(score.case_id, []).append(score)
+        results: list[CaseResult] = []
+        questions: dict[str, str] = {}
+        n_without_good_hit = 0
+        for record in cases:
+            if record.id not in answers:
+                continue
+            case, turn_id = case_of(record), answers[record.id].turn_id
+            turn = await self._turn(turn_id, caller)
+            n_without_good_hit += turn is not None and turn.abstained and not turn.prompt
+            questions[record.id] = case.question
+            results.append(
+                CaseResult(
+                    case_id=record.id,
+                    release_id=run.release_id if turn is None else turn.release_id,
+                    kind=case.kind,
+                    collection_ids=() if turn is None else turn.collection_ids,
+                    answerable=case.answerable,
+                    abstained=turn is not None and Answered(case=case, turn=turn, passages=()).abstained("draft"),
+                    turn_id=turn_id,
+                    scores=tuple(scores.get(record.id, ())),
+                    is_live=record.turn_id is not None,
+                )
+            )
+        facts = _facts(run, of_set, n_cases=len(results), n_unanswered=sum(result.turn_id is None for result in results))
+        return _ReadRun(facts, of_set.kind, tuple(results), questions, n_without_good_hit)
+
+    async def _turn(self, turn_id: str | None, caller: Caller) -> Turn | None:
+        if turn_id is None:
+            return None
+        try:
+            return await self._catalog.turns.get(turn_id, caller=caller)
+        except NotFound:  # it went meanwhile
+            return None
+
+    async def _earlier(self, run: RunRecord, set_name: str, caller: Caller) -> tuple[ReportBody, ...]:
+        """Return the reports of the same owner's runs over the same set that were made before, newest first."""
+        page = await self._catalog.reports.list(caller=caller, paging=Paging(limit=N_TREND + 1), set_name=set_name)
+        bodies = [body_from_json(record.body) for record in page.items if record.owner == run.owner and record.run_id != run.id]
+        return tuple(body for body in bodies if body.run.started_at <= run.created_at)
+
+    async def _before(self, earlier: Iterable[ReportBody], caller: Caller) -> _ReadRun | None:
+        """Return the newest run before this one of which there still is something to compare with."""
+        for body in earlier:
+            try:
+                return await self._read(await self._catalog.evaluation_runs.get(body.run.run_id, caller=caller), caller)
+            except NotFound:
+                continue
+        return None
+
+    async def _drift(self, before: _ReadRun, this: _ReadRun) -> Drift:
+        """Compare questions where people asked them; those of a written set are the same each night."""
+        if this.kind != SetKind.LIVE:
+            return Drift()
+        ids = list(this.questions)
+        then, today = await self._vectors(before.questions.values()), await self._vectors(this.questions[case_id] for case_id in ids)
+        return await offload(
+            lambda: Drift(
+                questions=question_drift(then, today, ids=ids),
+                without_good_hit=share_change(before.without_good_hit, len(before.results), this.without_good_hit, len(this.results)),
+                scores=score_drift(_values(before.results), _values(this.results)),
+            )
+        )
+
+    async def _vectors(self, questions: Iterable[str]) -> Matrix:
+        texts = [question for question in questions if question.strip()]
+        if not texts:
+            return np.zeros((0, self._embedder.recipe.dimension))
+        return np.asarray(await self._embedder.embed_queries(texts), dtype=np.float64)
+
+
+def _facts(run: RunRecord, of_set: EvaluationSetRecord, *, n_cases: int, n_unanswered: int) -> RunFacts:
+    return RunFacts(
+        run_id=run.id,
+        release_id=run.release_id,
+        set_id=of_set.id,
+        set_name=of_set.name,
+        set_number=of_set.number,
+        set_sha256=of_set.sha256,
+        started_at=run.created_at,
+        finished_at=run.finished_at or now(),
+        n_cases=n_cases,
+        n_unanswered_cases=n_unanswered,
+    )
+
+
+def _values(results: Sequence[CaseResult]) -> dict[str, list[float]]:
+    """Return the values of drafts and turns by metric."""
+    values: dict[str, list[float]] = {}
+    for result in results:
+        for score in result.scores:
+            if score.value is not None and score.target != "shown":
+                values.setdefault(score.metric, []).append(score.value)
+    return values
