@@ -11,6 +11,8 @@ import footnote
 from footnote.core.settings import Settings
 from serving.api import (
     chat,
+    evaluation_sets,
+    feedback,
     file_batches,
     files,
     health,
@@ -20,6 +22,7 @@ from serving.api import (
     reindexing,
     search,
     sources,
+    turns,
     uploads,
     vector_store_files,
     vector_stores,
@@ -61,7 +64,7 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
     app.state.authentication = Authentication(settings)
     install_error_handlers(app)
     documents = (files, uploads, vector_stores, vector_store_files, file_batches, search, reindexing, sources)
-    for module in (chat, models, *documents, health, metrics, operator):
+    for module in (chat, models, turns, feedback, *documents, evaluation_sets, health, metrics, operator):
         app.include_router(module.router)
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_upload_bytes=settings.server.max_upload_bytes)

@@ -1,0 +1,150 @@
+"""Turns as their askers may read them, and what they think of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from footnote.core.types import Citation, Claim, DraftClaim, Message, StoredPassage, Verdict
+from serving.api.authentication import caller
+from tests.api.library import Library, Served, settings_in
+from tests.core.catalog.evaluation_story import asked
+
+ANNA, BERT = "anna-0123456789abcdef", "bert-0123456789abcdef"
+TEXT = "# Cellar\n\nThe red wine is kept at fourteen degrees.\n"
+
+
+@pytest.fixture(scope="module")
+def keyed(library: Library) -> Iterator[Served]:
+    keys = [{"key": ANNA, "owner": "anna"}, {"key": BERT, "owner": "bert"}]
+    with library.serve(settings_in(library.services.settings.data_dir, server={"keys": keys})) as served:
+        yield served
+
+
+@pytest.fixture
+def anna(keyed: Served) -> Iterator[httpx.Client]:
+    with keyed.http(headers={"authorization": f"Bearer {ANNA}"}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bert(keyed: Served) -> Iterator[httpx.Client]:
+    with keyed.http(headers={"authorization": f"Bearer {BERT}"}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def told(keyed: Served, library: Library) -> Iterator[tuple[str, str, str]]:
+    """A turn of anna's about a file of hers, with (turn, vector store, file)."""
+    with keyed.client(key=ANNA) as client:
+        store = client.vector_stores.create(name="cellar").id
+        file = client.vector_stores.files.upload_and_poll(vector_store_id=store, file=("cellar.md", TEXT.encode())).id
+    catalog = library.services.catalog
+    owner = caller("anna")
+    record = library.threaded.call(catalog.attachments.get(store, file, caller=owner))
+    assert record.live_version_id is not None
+    text = library.threaded.call(catalog.versions.text_of(record.live_version_id))
+    start = text.index("The red")
+    end = start + len("The red wine is kept at fourteen degrees.")
+    passage = StoredPassage(
+        n=1, attachment_id=record.id, version_id=record.live_version_id, chunk_ids=(), start=start, end=end, score=0.03, similarity=0.8
+    )
+    citation = Citation(passage=1, start=start, end=end, quote=text[start:end], page=None, score=0.9, marked=True)
+    turn_id = library.threaded.call(
+        asked(
+            catalog,
+            by=owner,
+            passages=(passage,),
+            prompt=(Message(role="user", content=f"[1] {text[start:end]}"),),
+            draft="At fourteen degrees. I guess.",
+            shown="At fourteen degrees [1].",
+            claims=(Claim(start=0, end=24, verdict=Verdict.SUPPORTED, score=0.9, citations=(citation,)),),
+            draft_claims=(DraftClaim(start=21, end=29, verdict=Verdict.UNSUPPORTED, score=0.1),),
+            changes=("claim_removed: One was removed.",),
+        )
+    )
+    yield turn_id, store, file
+    with keyed.client(key=ANNA) as client:
+        client.vector_stores.delete(store)
+
+
+def shown(client: httpx.Client, turn_id: str) -> dict[str, Any]:
+    answer = client.get(f"/v1/turns/{turn_id}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_turn_holds_all_that_explains_it(anna: httpx.Client, told: tuple[str, str, str]) -> None:
+    turn_id, store, file = told
+    turn = shown(anna, turn_id)
+    assert (turn["id"], turn["object"], turn["question"], turn["query"]) == (turn_id, "turn", "When is high tide?", "high tide")
+    assert (turn["draft"], turn["shown"]) == ("At fourteen degrees. I guess.", "At fourteen degrees [1].")
+    (passage,) = turn["passages"]
+    assert (passage["readable"], passage["text"]) == (True, "The red wine is kept at fourteen degrees.")
+    assert (passage["file_id"], passage["filename"], passage["vector_store_id"]) == (file, "cellar.md", store)
+    ((citation,),) = [claim["citations"] for claim in turn["claims"]]
+    assert (citation["quote"], citation["marked"]) == (passage["text"], True)
+    assert turn["draft_claims"] == [{"start": 21, "end": 29, "verdict": "unsupported", "score": 0.1}]
+    assert turn["prompt"][0]["content"].endswith("fourteen degrees.")
+    assert (turn["changes"], turn["usage"]["total_tokens"], turn["timings_ms"]) == (
+        ["claim_removed: One was removed."],
+        107,
+        {"total": 900.25},
+    )
+    assert not {"run_id", "erased_at", "error_code", "feedback"} & turn.keys()
+
+
+def test_a_turn_is_its_askers_alone(bert: httpx.Client, told: tuple[str, str, str]) -> None:
+    for path in (f"/v1/turns/{told[0]}", "/v1/turns/turn_none"):
+        answer = bert.get(path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    answer = bert.post("/v1/feedback", json={"turn_id": told[0], "rating": "up"})
+    assert answer.status_code == 404
+
+
+def test_what_the_asker_may_not_read_any_more_is_left_out(anna: httpx.Client, told: tuple[str, str, str]) -> None:
+    turn_id, store, file = told
+    assert anna.delete(f"/v1/vector_stores/{store}/files/{file}").status_code == 200
+    answer = anna.get(f"/v1/turns/{turn_id}")
+    assert "red wine" not in answer.text
+    turn = answer.json()
+    (passage,) = turn["passages"]
+    assert passage["readable"] is False
+    assert not {"text", "filename", "file_id", "vector_store_id"} & passage.keys()
+    assert "prompt" not in turn
+    assert "quote" not in turn["claims"][0]["citations"][0]
+    assert turn["shown"] == "At fourteen degrees [1].", "that was the answer"
+
+
+def test_an_erased_turn_says_so(anna: httpx.Client, told: tuple[str, str, str]) -> None:
+    turn_id, _, file = told
+    anna.post("/v1/feedback", json={"turn_id": turn_id, "rating": "down", "comment": "fourteen?"})
+    assert anna.delete(f"/v1/files/{file}").status_code == 200
+    answer = anna.get(f"/v1/turns/{turn_id}")
+    assert "fourteen" not in answer.text
+    turn = answer.json()
+    assert turn["erased_at"] > 0
+    assert (turn["question"], turn["draft"], turn["shown"], turn["feedback"]["rating"]) == ("", "", "", "down")
+    answer = anna.post("/v1/feedback", json={"turn_id": turn_id, "rating": "down", "comment": "It was fourteen."})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (409, "false")
+    assert anna.post("/v1/feedback", json={"turn_id": turn_id, "rating": "up"}).json()["rating"] == "up"
+
+
+def test_the_last_feedback_counts(anna: httpx.Client, told: tuple[str, str, str]) -> None:
+    turn_id = told[0]
+    first = anna.post("/v1/feedback", json={"turn_id": turn_id, "rating": "down", "comment": "No.", "correction": "At twelve."}).json()
+    assert (first["object"], first["comment"], first["correction"]) == ("feedback", "No.", "At twelve.")
+    assert shown(anna, turn_id)["feedback"] == first
+    second = anna.post("/v1/feedback", json={"turn_id": turn_id, "rating": "up"}).json()
+    assert second["id"] == first["id"]
+    assert shown(anna, turn_id)["feedback"] == second
+    assert not {"comment", "correction"} & second.keys()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rating": "maybe"}, {"rating": None}, {"rating": "up", "stars": 5}, {"rating": "up", "comment": "x" * 20_001}]
+)
+def test_feedback_that_says_nothing_clear_is_refused(anna: httpx.Client, told: tuple[str, str, str], wrong: dict[str, Any]) -> None:
+    assert anna.post("/v1/feedback", json={"turn_id": told[0], **wrong}).status_code == 400
+    assert "feedback" not in shown(anna, told[0])
