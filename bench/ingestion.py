@@ -82,6 +82,10 @@ def compare(name: str, files_in: Path, *, rounds: int) -> None:
     print(f"{name}: {first['documents'] / seconds:.2f} documents/s, {first['chunks'] / seconds:.1f} chunks/s ({seconds:.1f} s)")
     print(f"  apart: parser {parse_s:.1f} s + encoder {encode_s:.1f} s")
     print(f"  ratio {statistics.median(ratios):.2f} ({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
+    cpu_ms, parser_cpu_ms = (
+        statistics.median(1000 * each[part] / each["documents"] for each in ours) for part in ("cpu_s", "parser_cpu_s")
+    )
+    print(f"  CPU for a document {cpu_ms:.0f} ms, encoding included, and {parser_cpu_ms:.0f} ms of the parsers")
     print(f"  peak {peak_mb:.0f} MB, parser {parser_peak_mb:.0f} MB", flush=True)
 
 
@@ -99,8 +103,10 @@ async def ingest(paths: Sequence[Path]) -> dict[str, float]:
         directory.create()
         job_ids = await attach_all(directory, paths)
         async with open_services(load_settings(overrides)) as services:
+            began = resource.getrusage(resource.RUSAGE_SELF)
             while await services.catalog.jobs.n_open():
                 await asyncio.sleep(0.2)
+            ended = resource.getrusage(resource.RUSAGE_SELF)
             jobs = [await services.catalog.jobs.get(job_id) for job_id in job_ids]
         failed = [job.error_message for job in jobs if job.state != "completed"]
         if failed:
@@ -110,9 +116,15 @@ async def ingest(paths: Sequence[Path]) -> dict[str, float]:
         "documents": len(jobs),
         "chunks": sum(job.counts.get("chunks", 0) for job in jobs),
         "seconds": seconds.total_seconds(),
+        "cpu_s": cpu_s(ended) - cpu_s(began),
+        "parser_cpu_s": cpu_s(resource.getrusage(resource.RUSAGE_CHILDREN)),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "parser_peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
     }
+
+
+def cpu_s(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime
 
 
 async def attach_all(directory: DataDirectory, paths: Sequence[Path]) -> list[str]:

@@ -7,6 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Any, Generic, TypeVar
 
+
+def at_once_s() -> float:
+    """Linger for nobody."""
+    return 0.0
+
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -18,11 +24,19 @@ class Joined(Generic[Item, Result]):
         do: gives a result, or the exception to raise, for each item, in order. Where it raises itself, each item is tried alone: what
             one item breaks, the others do not suffer.
         at_most: items of one call.
+        linger_s: asked before each call how many seconds it may wait for others to come along.
     """
 
-    def __init__(self, do: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, at_most: int) -> None:
+    def __init__(
+        self,
+        do: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        *,
+        at_most: int,
+        linger_s: Callable[[], float] = at_once_s,
+    ) -> None:
         self._do = do
         self._at_most = at_most
+        self._linger_s = linger_s
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._in_work: set[asyncio.Future[Result]] = set()
         self._working: asyncio.Task[None] | None = None
@@ -57,7 +71,8 @@ class Joined(Generic[Item, Result]):
 
     async def _work(self) -> None:
         while self._waiting:
-            await asyncio.sleep(0)  # whoever is about to add something in this turn of the loop comes along
+            # Whoever is about to add something in this turn of the loop comes along at any rate.
+            await asyncio.sleep(self._linger_s() if len(self._waiting) < self._at_most else 0)
             batch = [self._waiting.popleft() for _ in range(min(self._at_most, len(self._waiting)))]
             batch = [(item, done) for item, done in batch if not done.done()]
             if not batch:

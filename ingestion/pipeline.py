@@ -6,7 +6,7 @@ texts are embedded in common batches.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 
 from footnote.core.blobs import BlobStore
+from footnote.core.catalog.building import Beginning, Outcome, Publishing, Step, Storing
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.documents import ReadDocument, read_document
 from footnote.core.catalog.jobs import JobLease, Note
-from footnote.core.catalog.records import AttachmentRecord, JobRecord, VersionRecord
-from footnote.core.catalog.reindexes import Target
-from footnote.core.errors import FootnoteError, UnreadableDocument
+from footnote.core.catalog.records import JobRecord, VersionRecord
+from footnote.core.catalog.reindexes import Assignment, Target
+from footnote.core.errors import FootnoteError, NotFound, UnreadableDocument
 from footnote.core.ids import point_id
 from footnote.core.offload import offload
 from footnote.core.settings import ChunkingSettings, IngestionSettings
 from footnote.core.telemetry import Telemetry
-from footnote.core.types import Chunk, ChunkingRecipe, Document, JobState
+from footnote.core.types import Attributes, Chunk, Document, JobState
 from ingestion.chunking import chunk, windows
 from ingestion.embedding_batches import EmbeddingBatches, GiveWay, at_once
 from ingestion.joined import Joined
@@ -41,7 +43,14 @@ JOINED_WRITES = 32
 JOINED_CHUNKS = 500
 """Chunks that one of these writes may store; more are stored apart from them."""
 
+LINGER_S = 0.05
+"""How long a write waits for those of other documents, where others are on their way: a transaction for each would cost more than it."""
+
 JOINED_UPSERTS = 64
+JOINED_READS = 64
+
+
+_Payload = tuple[frozenset[str], Attributes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ class _Space:
 class _Work:
     """What the steps of one job share."""
 
-    attachment: AttachmentRecord
+    assignment: Assignment
     space: _Space
     recipe: Recipe
     edition: str | None
@@ -98,8 +107,11 @@ class Pipeline:
         self._settings = settings
         self._chunking = chunking
         self._telemetry = telemetry
+        self._n_running = 0
         self._progress = ProgressBoard(catalog.jobs)
-        self._writes: Joined[Callable[[], Awaitable[Any]], Any] = Joined(catalog.database.together, at_most=JOINED_WRITES)
+        self._writes: Joined[Step, Outcome] = Joined(catalog.versions.build_all, at_most=JOINED_WRITES, linger_s=self._linger_s)
+        self._assignments: Joined[JobRecord, Assignment] = Joined(catalog.reindexes.assignments_of, at_most=JOINED_READS)
+        self._payloads: Joined[str, _Payload] = Joined(self._read_payloads, at_most=JOINED_READS)
         self._reading = OneAtATime()
         self._spaces: dict[str, _Space] = {}
 
@@ -110,17 +122,23 @@ class Pipeline:
             LeaseLost: the job was cancelled or is another worker's.
             FootnoteError: a step failed; its class says whether trying again can help.
         """
+        self._n_running += 1
         try:
             await self._run(job, lease)
         except Exception:
             await self._note_at_once(lease)
             raise
         finally:
+            self._n_running -= 1
             self._progress.take(lease)
+
+    def _linger_s(self) -> float:
+        return LINGER_S if self._n_running > 1 else 0.0
 
     async def end_writes(self) -> None:
         """End the writes that are under way for jobs that were cancelled: these would wait for as long as a store is silent."""
-        await self._writes.close()
+        for joined in (self._writes, self._assignments, self._payloads):
+            await joined.close()
         for space in self._spaces.values():
             await space.upserts.close()
 
@@ -132,11 +150,10 @@ class Pipeline:
             await space.embeddings.close()
 
     async def _run(self, job: JobRecord, lease: JobLease) -> None:
-        attachment = await self._catalog.attachments.by_id(job.attachment_id)
-        target = await self._catalog.reindexes.target_of(job)
-        async with self._space_of(target) as space:
-            recipe = self._recipe(attachment, space.embedder, wanted=target.chunking)
-            await self._build(_Work(attachment=attachment, space=space, recipe=recipe, edition=target.edition, lease=lease))
+        assignment = await self._assignments.add(job)
+        async with self._space_of(assignment.target) as space:
+            recipe = self._recipe(assignment, space.embedder)
+            await self._build(_Work(assignment=assignment, space=space, recipe=recipe, edition=assignment.target.edition, lease=lease))
 
     async def _build(self, work: _Work) -> None:
         space, lease = work.space, work.lease
@@ -188,21 +205,27 @@ class Pipeline:
 
         A change that comes later finds all points written, and changes them itself.
         """
-        written = work.attachment
-        current = await self._catalog.attachments.by_id(written.id)
-        while (current.principals, current.attributes) != (written.principals, written.attributes):
-            await work.space.index.update_payload(current.id, principals=current.principals, attributes=current.attributes)
-            written, current = current, await self._catalog.attachments.by_id(written.id)
+        attachment_id = work.assignment.attachment_id
+        written = (work.assignment.principals, work.assignment.attributes)
+        current = await self._payloads.add(attachment_id)
+        while current != written:
+            principals, attributes = current
+            await work.space.index.update_payload(attachment_id, principals=principals, attributes=attributes)
+            written, current = current, await self._payloads.add(attachment_id)
+
+    async def _read_payloads(self, attachment_ids: Sequence[str]) -> list[_Payload | NotFound]:
+        found = await self._catalog.attachments.payloads(attachment_ids)
+        return [found.get(each) or NotFound(f"There is no attachment {each}.") for each in attachment_ids]
 
     async def _drop_orphans(self, version_id: str, index: Index) -> None:
         """Delete what was written of a version that was given up meanwhile: whoever did that cannot have seen the last points."""
         if await self._catalog.versions.is_given_up(version_id):
             await index.delete_versions([version_id])
 
-    def _recipe(self, attachment: AttachmentRecord, embedder: Embedder, *, wanted: ChunkingRecipe | None) -> Recipe:
+    def _recipe(self, assignment: Assignment, embedder: Embedder) -> Recipe:
         return Recipe(
-            parser=parser_of(attachment.file.filename, redact=self._settings.redact),
-            chunking=chunking_recipe(wanted, settings=self._chunking, window_tokens=embedder.recipe.max_tokens),
+            parser=parser_of(assignment.filename, redact=self._settings.redact),
+            chunking=chunking_recipe(assignment.target.chunking, settings=self._chunking, window_tokens=embedder.recipe.max_tokens),
             embedding=embedder.recipe,
         )
 
@@ -210,34 +233,45 @@ class Pipeline:
 
     async def _begin(self, work: _Work) -> tuple[VersionRecord, Document]:
         """Return the pending version and its document, which is read unless this owner's same bytes were, or are at this moment."""
-        attachment, parser = work.attachment, work.recipe.parser
-        bytes_of_owner = {"owner": attachment.owner, "blob_sha256": attachment.file.blob_sha256, "parser": parser}
+        bytes_of_owner = {
+            "owner": work.assignment.owner,
+            "blob_sha256": work.assignment.blob_sha256,
+            "parser": work.recipe.parser,
+        }
         async with self._reading.of(tuple(bytes_of_owner.values())):
             known = await self._catalog.versions.find_document(**bytes_of_owner)
-            read = await self._read(work) if known is None else known[1]
+            if known is not None:
+                return await self._begin_version(work, known[0]), known[1]
+            read = await read_document(await self._read(work), **bytes_of_owner)
+            version = await self._begin_version(work, read)
+        if version.document_id == read.id:
+            return version, read.document
+        # Another worker read the same bytes at the same time, perhaps on a host that recognises other text in their pictures. Offsets have
+        # to point into the document that is kept.
+        return version, await self._catalog.versions.document_of(version.id)
 
-            async def begin() -> tuple[VersionRecord, Document]:
-                document_id, document = known or await self._catalog.versions.keep_document(read, **bytes_of_owner, lease=work.lease)
-                version = await self._catalog.versions.begin(
-                    attachment_id=attachment.id,
-                    document_id=document_id,
-                    content_sha256=attachment.file.blob_sha256,
-                    recipe=work.recipe.as_json(),
-                    recipe_sha256=work.recipe.sha256,
-                    lease=work.lease,
-                    space=work.recipe.embedding.space,
-                    edition=work.edition,
-                )
-                return version, document
-
-            return await self._writes.add(begin)
+    async def _begin_version(self, work: _Work, document: str | ReadDocument) -> VersionRecord:
+        recipe = work.recipe
+        beginning = Beginning(
+            attachment_id=work.assignment.attachment_id,
+            document=document,
+            content_sha256=work.assignment.blob_sha256,
+            recipe=recipe.as_json(),
+            recipe_sha256=recipe.sha256,
+            lease=work.lease,
+            space=recipe.embedding.space,
+            edition=work.edition,
+        )
+        version = await self._writes.add(beginning)
+        assert isinstance(version, VersionRecord)
+        return version
 
     async def _read(self, work: _Work) -> Document:
         """Parse and clean."""
-        file = work.attachment.file
+        assignment = work.assignment
         with self._telemetry.stage("parse") as parsing:
-            async with self._blobs.local(file.blob_sha256) as path:
-                parsed = await self._parsers.parse(path, filename=file.filename, progress=partial(self._note_pages, work.lease))
+            async with self._blobs.local(assignment.blob_sha256) as path:
+                parsed = await self._parsers.parse(path, filename=assignment.filename, progress=partial(self._note_pages, work.lease))
         self._note(work.lease, JobState.CLEANING, counts={"pages": parsed.n_pages or 0}, seconds={"parse": parsing.seconds})
         with self._telemetry.stage("clean") as cleaning:
             document = await self._parsers.clean(parsed)
@@ -271,7 +305,7 @@ class Pipeline:
         if len(chunks) > JOINED_CHUNKS:
             await self._catalog.versions.store_chunks(version_id, chunks, lease=lease)
         else:
-            await self._writes.add(lambda: self._catalog.versions.store_chunks(version_id, chunks, lease=lease))
+            await self._writes.add(Storing(version_id, chunks, lease))
 
     async def _embed_and_write(self, work: _Work, version_id: str, chunks: Sequence[Chunk]) -> int:
         """Embed and write batch by batch: memory does not grow with the document, and another attempt writes the same points.
@@ -308,10 +342,10 @@ class Pipeline:
     async def _embed(self, work: _Work, version_id: str, chunks: Sequence[Chunk]) -> list[Point]:
         texts = await self._windows(chunks, work.space.embedder)
         vectors = await work.space.embeddings.embed(
-            [window.text for window in texts], lengths=[window.n_tokens for window in texts], owner=work.attachment.owner
+            [window.text for window in texts], lengths=[window.n_tokens for window in texts], owner=work.assignment.owner
         )
         return [
-            _point(window, vector, attachment=work.attachment, version_id=version_id, edition=work.edition)
+            _point(window, vector, assignment=work.assignment, version_id=version_id, edition=work.edition)
             for window, vector in zip(texts, vectors, strict=True)
         ]
 
@@ -322,14 +356,9 @@ class Pipeline:
         return await offload(_windows_of, chunks, embedder)  # long ones are cut with the tokenizer, which takes its time
 
     async def _publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
-        note = self._progress.take(lease)
-
-        async def publish() -> tuple[str, ...]:
-            if note is not None:
-                await self._catalog.jobs.advance(lease, note.state, counts=note.counts, seconds=note.seconds)
-            return await self._catalog.versions.publish(version_id, n_points=n_points, lease=lease)
-
-        return await self._writes.add(publish)
+        retired = await self._writes.add(Publishing(version_id, n_points=n_points, lease=lease, note=self._progress.take(lease)))
+        assert isinstance(retired, tuple)
+        return retired
 
     async def _note_at_once(self, lease: JobLease) -> None:
         """Write how far a job came that has failed, before that is said of it."""
@@ -363,20 +392,20 @@ def _point(
     window: _Window,
     vector: np.ndarray[Any, np.dtype[np.float32]],
     *,
-    attachment: AttachmentRecord,
+    assignment: Assignment,
     version_id: str,
     edition: str | None,
 ) -> Point:
     return Point(
         id=point_id(version_id=version_id, chunk_id=window.chunk.id, window=window.number),
-        collection_id=attachment.collection_id,
-        attachment_id=attachment.id,
+        collection_id=assignment.collection_id,
+        attachment_id=assignment.attachment_id,
         version_id=version_id,
         chunk_id=window.chunk.id,
         window=window.number,
         page=window.chunk.page,
-        principals=attachment.principals,
-        attributes=attachment.attributes,
+        principals=assignment.principals,
+        attributes=assignment.attributes,
         dense=vector,
         text=window.text,
         edition=edition,

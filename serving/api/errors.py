@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from footnote.core import errors
+from footnote.core.catalog.building import SpaceTaken
 from footnote.core.catalog.jobs import LeaseLost
-from footnote.core.catalog.versions import SpaceTaken
 from serving.api.opening import Starting
 from serving.api.request_id import HEADER, request_id_of
 from serving.api.schemas.errors import ErrorBody, ErrorResponse

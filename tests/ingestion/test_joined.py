@@ -37,6 +37,20 @@ async def test_what_comes_during_a_call_goes_together_in_the_next_one() -> None:
     assert recorder.calls == [[0], [2, 4, 6], [8]]
 
 
+async def test_a_call_waits_for_those_who_come_while_it_may_linger_and_not_for_more_than_it_takes() -> None:
+    recorder = Recorder()
+    recorder.go_on.set()
+    joined: Joined[int, int] = Joined(recorder, at_most=2, linger_s=lambda: 0.2)
+    first = asyncio.create_task(joined.add(0))
+    await asyncio.sleep(0.02)
+    assert not recorder.begun.is_set()
+    assert await asyncio.gather(joined.add(2), first) == [4, 0]
+    assert recorder.calls == [[0, 2]]
+    joined = Joined(recorder, at_most=2, linger_s=lambda: 1_000.0)
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(joined.add(4), joined.add(6)) == [8, 12]
+
+
 async def test_a_refused_item_is_its_own_callers_alone() -> None:
     recorder = Recorder()
     recorder.go_on.set()

@@ -99,6 +99,13 @@ class Attachments:
         async with self._database.read() as session:
             return await _record(session, attachment_id)
 
+    async def payloads(self, attachment_ids: Sequence[str]) -> dict[str, tuple[frozenset[str], Attributes]]:
+        """Return the readers and attributes of attachments, for the process's own use; what is gone is left out."""
+        attachment = schema.Attachment
+        query = select(attachment.id, attachment.principals, attachment.attributes).where(attachment.id.in_(attachment_ids))
+        async with self._database.read() as session:
+            return {row.id: (frozenset(row.principals), row.attributes) for row in await session.execute(query)}
+
     async def list(self, collection_id: str, *, caller: Caller, paging: Paging, state: ApiState | None = None) -> Page[AttachmentRecord]:
         """Return the attachments of a collection that the caller may read, by file id."""
         async with self._database.read() as session:

@@ -1,8 +1,33 @@
-"""Elements as JSON: a short list for each, since a long document has tens of thousands."""
+"""Elements as JSON: a short list for each, since a long document has tens of thousands.
 
+Those of a long document are written and read beside the event loop, one by one: a thread that makes all of them in one call keeps the
+others from running as well.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from footnote.core.catalog.json_text import JsonText
+from footnote.core.offload import offload
 from footnote.core.types import Box, Element, ElementKind
+
+LONG = 1_000
+"""Elements from which on a thread is worth it: writing so many takes about ten milliseconds."""
+
+_CHARS_PER_ELEMENT = 60
+
+_decode = json.JSONDecoder().raw_decode
+
+
+async def elements_to_json(elements: Sequence[Element]) -> JsonText:
+    """Return a list of ``element_to_json``."""
+    return await offload(_written, elements) if len(elements) >= LONG else _written(elements)
+
+
+async def elements_from_json(text: str) -> tuple[Element, ...]:
+    """Return the elements of what ``elements_to_json`` wrote."""
+    return await offload(_read, text) if len(text) >= LONG * _CHARS_PER_ELEMENT else _read(text)
 
 
 def element_to_json(element: Element) -> list[Any]:
@@ -25,3 +50,20 @@ def element_from_json(values: list[Any]) -> Element:
         n_header_rows=n_header_rows,
         caption=caption,
     )
+
+
+def _written(elements: Sequence[Element]) -> JsonText:
+    return JsonText(f"[{', '.join(json.dumps(element_to_json(element)) for element in elements)}]")
+
+
+def _read(text: str) -> tuple[Element, ...]:
+    return tuple(element_from_json(values) for values in _items(text))
+
+
+def _items(text: str) -> Iterator[list[Any]]:
+    """Yield the lists of a JSON list, each decoded by itself."""
+    place = text.find("[", text.find("[") + 1)
+    while place >= 0:
+        values, end = _decode(text, place)
+        yield values
+        place = text.find("[", end)

@@ -131,20 +131,20 @@ class Jobs:
             LeaseLost: as in ``renew``.
         """
         async with self._database.write(beside=True) as session:
-            _apply(await require_lease(session, lease), Note(state, counts or {}, seconds or {}))
+            note_progress(await require_lease(session, lease), Note(state, counts or {}, seconds or {}))
 
     async def note_all(self, notes: Mapping[JobLease, Note]) -> list[JobLease]:
         """Do for many jobs in one write what ``advance`` does for one; return the leases that were lost, whose notes are dropped."""
         async with self._database.write(beside=True) as session:
-            rows = await _rows_of(session, notes)
+            rows = await held_jobs(session, notes)
             for lease, row in rows.items():
-                _apply(row, notes[lease])
+                note_progress(row, notes[lease])
         return [lease for lease in notes if lease not in rows]
 
     async def renew_all(self, leases: Collection[JobLease], *, lease_s: float) -> list[JobLease]:
         """Prolong leases in one write; return those that were lost."""
         async with self._database.write(beside=True) as session:
-            rows = await _rows_of(session, leases)
+            rows = await held_jobs(session, leases)
             until = now() + timedelta(seconds=lease_s)
             for row in rows.values():
                 row.lease_until = until
@@ -250,6 +250,11 @@ class Jobs:
             return await session.scalar(select(func.count()).where(schema.Job.state.not_in(FINAL))) or 0
 
 
+def lease_lost(lease: JobLease) -> LeaseLost:
+    """Return what a late write is refused with."""
+    return LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
+
+
 async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
     """Return the job for writing.
 
@@ -258,11 +263,11 @@ async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
     """
     row = await session.get(schema.Job, lease.job_id, with_for_update=True)
     if row is None or row.fencing_token != lease.fencing_token or JobState(row.state).is_final:
-        raise LeaseLost(f"The job {lease.job_id} is no longer this worker's.")
+        raise lease_lost(lease)
     return row
 
 
-async def _rows_of(session: AsyncSession, leases: Collection[JobLease]) -> dict[JobLease, schema.Job]:
+async def held_jobs(session: AsyncSession, leases: Collection[JobLease]) -> dict[JobLease, schema.Job]:
     """Return the jobs, for writing, of those leases that still hold; always locked in the same order, so that no two writes cross."""
     by_id = {lease.job_id: lease for lease in leases}
     query = select(schema.Job).where(schema.Job.id.in_(by_id), schema.Job.state.in_(IN_HAND)).order_by(schema.Job.id).with_for_update()
@@ -271,7 +276,8 @@ async def _rows_of(session: AsyncSession, leases: Collection[JobLease]) -> dict[
     return {by_id[row.id]: row for row in await session.scalars(query) if row.fencing_token == by_id[row.id].fencing_token}
 
 
-def _apply(row: schema.Job, note: Note) -> None:
+def note_progress(row: schema.Job, note: Note) -> None:
+    """Write into a job's row where it has come to."""
     row.state = note.state
     row.counts = {**row.counts, **note.counts}
     row.step_seconds = {**row.step_seconds, **note.seconds}

@@ -16,35 +16,42 @@ _MOST_COMPARED = 200
 """Of many documents alike, as a series of forms, the first so many are compared."""
 
 
-async def note_near_duplicate(session: AsyncSession, document: schema.Document) -> None:
-    """Note which of its owner's other documents one is most like, where one is nearly the same, and make it findable for later ones.
+async def nearly_the_same(session: AsyncSession, fingerprint: str | None, *, owner: str, blob_sha256: str) -> str | None:
+    """Return which of an owner's documents one is most like that is about to be stored, where one is nearly the same.
 
     Args:
-        session: the write that the document is stored in.
-        document: its row, with a fingerprint or without; the same bytes read by another parser are not another document.
+        session: the write that it is stored in.
+        fingerprint: the document's, if it has one.
+        owner: whose documents are looked through.
+        blob_sha256: what it is made of; the same bytes read by another parser are not another document.
     """
-    if document.fingerprint is None:
-        return
-    bands = bands_of(document.fingerprint, owner=document.owner)
-    alike = schema.DocumentBand
+    if fingerprint is None:
+        return None
     query = (
         select(schema.Document.id, schema.Document.fingerprint, schema.Document.created_at)
         .where(
-            schema.Document.id.in_(select(alike.document_id).where(alike.band.in_(bands))),
-            schema.Document.owner == document.owner,
-            schema.Document.blob_sha256 != document.blob_sha256,
+            schema.Document.id.in_(
+                select(schema.DocumentBand.document_id).where(schema.DocumentBand.band.in_(bands_of(fingerprint, owner=owner)))
+            ),
+            schema.Document.owner == owner,
+            schema.Document.blob_sha256 != blob_sha256,
         )
         .order_by(schema.Document.created_at, schema.Document.id)
         .limit(_MOST_COMPARED)
     )
     best, best_likeness = None, NEARLY_THE_SAME
     for row in await session.execute(query):
-        found = likeness(document.fingerprint, row.fingerprint) if row.fingerprint else 0.0
+        found = likeness(fingerprint, row.fingerprint) if row.fingerprint else 0.0
         if found > best_likeness or (best is None and found >= best_likeness):
             best, best_likeness = row.id, found
-    document.near_duplicate_of_id = best
-    await session.flush()
-    await session.execute(insert(alike), [{"document_id": document.id, "band": band} for band in sorted(set(bands))])
+    return best
+
+
+async def make_findable(session: AsyncSession, document_id: str, fingerprint: str | None, *, owner: str) -> None:
+    """Let later documents find one that has just been stored, where it has a fingerprint."""
+    if fingerprint is not None:
+        bands = sorted(set(bands_of(fingerprint, owner=owner)))
+        await session.execute(insert(schema.DocumentBand), [{"document_id": document_id, "band": band} for band in bands])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ The versions of one re-indexing are an *edition* of their collection, and a coll
 ones whose subject names the re-indexing; it owns them, so that they take turns with the uploads of people.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import editions, schema
@@ -22,7 +22,7 @@ from footnote.core.catalog.records import JobRecord
 from footnote.core.catalog.reindex_progress import ReindexProgress, progress_of
 from footnote.core.errors import Conflict, NotFound
 from footnote.core.ids import new_id
-from footnote.core.types import Caller, ChunkingRecipe, EmbeddingRecipe, JobState, VersionState
+from footnote.core.types import Attributes, Caller, ChunkingRecipe, EmbeddingRecipe, JobState, VersionState
 
 SUBJECT = "reindex"
 """The key under which a job's subject names its re-indexing."""
@@ -77,6 +77,20 @@ class Flipped:
     n_shown: int
     n_missing: int
     n_queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What is to be done for an ingestion job: whose bytes are read, and where what comes of them belongs."""
+
+    attachment_id: str
+    collection_id: str
+    owner: str
+    principals: frozenset[str]
+    attributes: Attributes
+    filename: str
+    blob_sha256: str
+    target: Target
 
 
 class Reindexes:
@@ -161,28 +175,19 @@ class Reindexes:
         return sum([await self.queue_missing(reindex_id) for reindex_id in building])
 
     async def target_of(self, job: JobRecord) -> Target:
-        """Say where the version of an ingestion job belongs.
+        """Say where the version of an ingestion job belongs; errors are those of ``assignments_of``."""
+        (assignment,) = await self.assignments_of([job])
+        if isinstance(assignment, NotFound):
+            raise assignment
+        return assignment.target
 
-        Raises:
-            NotFound: its attachment is gone, or its re-indexing was given up.
-        """
+    async def assignments_of(self, jobs: Sequence[JobRecord]) -> Sequence[Assignment | NotFound]:
+        """Return what is to be done for ingestion jobs, in order; NotFound where the attachment is gone or the re-indexing was given up."""
         async with self._database.read() as session:
-            row = await session.get(schema.Job, job.id)
-            attachment = await session.get(schema.Attachment, job.attachment_id)
-            if row is None or attachment is None:
-                raise NotFound(f"There is no attachment {job.attachment_id}.")
-            collection = await session.get_one(schema.Collection, attachment.collection_id)
-            own = _chunking(attachment.chunking)
-            if SUBJECT in row.subject:
-                reindex = await session.get(schema.Reindex, row.subject[SUBJECT])
-                if reindex is None or reindex.state != ReindexState.BUILDING:
-                    raise NotFound(f"The re-indexing {row.subject[SUBJECT]} is over.")
-                return Target(space=reindex.space, edition=reindex.id, chunking=_chunking(reindex.chunking) or own)
-            shown = None if collection.edition is None else await session.get(schema.Reindex, collection.edition)
-            if shown is not None and shown.chunking and shown.flipped_at and attachment.created_at < shown.flipped_at:
-                own = _chunking(shown.chunking)  # it was cut anew with all the others
-            settled = collection.space if await editions.has_content(session, collection.id) else None
-            return Target(space=settled, edition=collection.edition, chunking=own)
+            rows = {row.id: row for row in await session.execute(_ASSIGNMENTS, {"job_ids": [job.id for job in jobs]})}
+            settled = {each: await editions.has_content(session, each) for each in {row.collection_id for row in rows.values()}}
+            reindexes = await _reindexes(session, rows.values())
+        return [_assignment(job, rows.get(job.id), settled=settled, reindexes=reindexes) for job in jobs]
 
     async def built_points(self, reindex_id: str) -> dict[str, int]:
         """Return how many points the index should hold of each version that waits to be shown."""
@@ -452,3 +457,74 @@ def _record(row: schema.Reindex) -> ReindexRecord:
         keep_until=row.keep_until,
         finished_at=row.finished_at,
     )
+
+
+def _assignments_query() -> Select[*tuple[Any, ...]]:
+    job, attachment, collection = schema.Job, schema.Attachment, schema.Collection
+    return (
+        select(
+            job.id,
+            job.subject,
+            attachment.id.label("attachment_id"),
+            attachment.owner,
+            attachment.principals,
+            attachment.attributes,
+            attachment.chunking,
+            attachment.created_at,
+            schema.File.filename,
+            schema.File.blob_sha256,
+            collection.id.label("collection_id"),
+            collection.space,
+            collection.edition,
+        )
+        .join(attachment, attachment.id == job.attachment_id)
+        .join(schema.File, schema.File.id == attachment.file_id)
+        .join(collection, collection.id == attachment.collection_id)
+        .where(job.id.in_(bindparam("job_ids", expanding=True)))
+    )
+
+
+_ASSIGNMENTS = _assignments_query()
+
+
+async def _reindexes(session: AsyncSession, rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[str, schema.Reindex]:
+    """Return the re-indexings that jobs are of, and those that their collections show."""
+    wanted = {each for row in rows for each in (row.subject.get(SUBJECT), row.edition) if each is not None}
+    if not wanted:
+        return {}
+    found = await session.scalars(select(schema.Reindex).where(schema.Reindex.id.in_(sorted(wanted))))
+    return {reindex.id: reindex for reindex in found}
+
+
+def _assignment(
+    job: JobRecord, row: Row[*tuple[Any, ...]] | None, *, settled: Mapping[str, bool], reindexes: Mapping[str, schema.Reindex]
+) -> Assignment | NotFound:
+    if row is None:
+        return NotFound(f"There is no attachment {job.attachment_id}.")
+    target = _target(row, settled=settled[row.collection_id], reindexes=reindexes)
+    if target is None:
+        return NotFound(f"The re-indexing {row.subject[SUBJECT]} is over.")
+    return Assignment(
+        attachment_id=row.attachment_id,
+        collection_id=row.collection_id,
+        owner=row.owner,
+        principals=frozenset(row.principals),
+        attributes=row.attributes,
+        filename=row.filename,
+        blob_sha256=row.blob_sha256,
+        target=target,
+    )
+
+
+def _target(row: Row[*tuple[Any, ...]], *, settled: bool, reindexes: Mapping[str, schema.Reindex]) -> Target | None:
+    """Return where a job's version belongs; None where its re-indexing is over."""
+    own = _chunking(row.chunking)
+    if SUBJECT in row.subject:
+        reindex = reindexes.get(row.subject[SUBJECT])
+        if reindex is None or reindex.state != ReindexState.BUILDING:
+            return None
+        return Target(space=reindex.space, edition=reindex.id, chunking=_chunking(reindex.chunking) or own)
+    shown = reindexes.get(row.edition)
+    if shown is not None and shown.chunking and shown.flipped_at and row.created_at < shown.flipped_at:
+        own = _chunking(shown.chunking)  # it was cut anew with all the others
+    return Target(space=row.space if settled else None, edition=row.edition, chunking=own)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from footnote.core.catalog.json_text import WrittenJson
 from footnote.core.catalog.moment import Moment
 from footnote.core.catalog.storable_text import StorableText
 
@@ -205,7 +206,7 @@ class Document(Base):
     blob_sha256: Mapped[str] = _reference("blobs.sha256")
     parser: Mapped[str] = mapped_column(String(64))
     text: Mapped[str]
-    elements: Mapped[list[Any]]
+    elements: Mapped[list[Any]] = mapped_column(WrittenJson)
     media_type: Mapped[str]
     title: Mapped[str | None]
     language: Mapped[str | None]

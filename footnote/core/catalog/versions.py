@@ -1,34 +1,27 @@
 """Documents, versions and chunks: what search may see is decided here, by one write."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Row, Select, Text, bindparam, delete, func, insert, literal, or_, select, union_all, update
+from sqlalchemy import CompoundSelect, Row, Select, Text, bindparam, delete, func, literal, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
+from footnote.core.catalog.building import Beginning, Outcome, Publishing, Step, build, insert_chunks, note_n_chunks
 from footnote.core.catalog.database import Database
-from footnote.core.catalog.detaching import WHOLE, detach_replaced
-from footnote.core.catalog.elements import element_from_json, element_to_json
-from footnote.core.catalog.jobs import JobLease, give_up_version, require_lease
-from footnote.core.catalog.moment import now
-from footnote.core.catalog.near_duplicates import note_near_duplicate
+from footnote.core.catalog.detaching import WHOLE
+from footnote.core.catalog.documents import document_of, find_document, keep_documents, read_document
+from footnote.core.catalog.jobs import JobLease, require_lease
 from footnote.core.catalog.records import TextSpan, VersionRecord, View
 from footnote.core.catalog.unused_documents import forget_unused_documents
 from footnote.core.catalog.writers import nobody_writes, writer_of
-from footnote.core.errors import NotFound, Overloaded
-from footnote.core.ids import new_id
-from footnote.core.types import Chunk, Document, JobState, PageStarts, StoredChunk, VersionState
+from footnote.core.errors import NotFound
+from footnote.core.types import Chunk, Document, PageStarts, StoredChunk, VersionState
 
-CHUNKS_PER_STATEMENT = 500
 CHUNKS_PER_WRITE = 2_000
 VERSIONS_PER_STATEMENT = 1_000
 """A statement takes at most 32,766 values in SQLite and 65,535 in PostgreSQL."""
-
-
-class SpaceTaken(Overloaded):
-    """Another worker gave the collection another space a moment ago: beginning the job again follows it."""
 
 
 class Versions:
@@ -41,41 +34,22 @@ class Versions:
 
     async def find_document(self, *, owner: str, blob_sha256: str, parser: str) -> tuple[str, Document] | None:
         """Return id and document where this parser has read these bytes for this owner before."""
-        query = select(schema.Document).where(
-            schema.Document.owner == owner, schema.Document.blob_sha256 == blob_sha256, schema.Document.parser == parser
-        )
+        stored = schema.Document
         async with self._database.read() as session:
-            row = (await session.scalars(query)).one_or_none()
-        return None if row is None else (row.id, _document(row))
+            row = await find_document(session, stored.owner == owner, stored.blob_sha256 == blob_sha256, stored.parser == parser)
+        return None if row is None else (row.id, await document_of(row))
 
     async def store_document(self, document: Document, *, owner: str, blob_sha256: str, parser: str, lease: JobLease) -> str:
-        """Do what ``keep_document`` does, and return the id alone."""
-        document_id, _ = await self.keep_document(document, owner=owner, blob_sha256=blob_sha256, parser=parser, lease=lease)
-        return document_id
-
-    async def keep_document(
-        self, document: Document, *, owner: str, blob_sha256: str, parser: str, lease: JobLease
-    ) -> tuple[str, Document]:
-        """Keep what the parser made; return id and document of what is kept.
-
-        A document that is there already stays, and is returned: another worker read the same bytes at the same time, perhaps on a host
-        that recognises other text in their pictures. Offsets have to point into the one that is kept.
+        """Keep what the parser made, unless there is a document of these bytes already; return the id of what is kept.
 
         Raises:
             LeaseLost: the job is no longer this worker's.
         """
-        query = select(schema.Document).where(
-            schema.Document.owner == owner, schema.Document.blob_sha256 == blob_sha256, schema.Document.parser == parser
-        )
+        read = await read_document(document, owner=owner, blob_sha256=blob_sha256, parser=parser)
         async with self._database.write() as session:
             await require_lease(session, lease)
-            known = (await session.scalars(query)).one_or_none()
-            if known is not None:
-                return known.id, _document(known)
-            row = _document_row(document, owner=owner, blob_sha256=blob_sha256, parser=parser)
-            session.add(row)
-            await note_near_duplicate(session, row)
-        return row.id, document
+            (document_id,) = await keep_documents(session, [read])
+        return document_id
 
     async def text_of(self, version_id: str) -> str:
         """Return the text that the version's offsets point into.
@@ -116,12 +90,12 @@ class Versions:
         Raises:
             NotFound: as in ``text_of``.
         """
-        query = select(schema.Document).join(schema.Version, schema.Version.document_id == schema.Document.id)
+        its = select(schema.Version.document_id).where(schema.Version.id == version_id).scalar_subquery()
         async with self._database.read() as session:
-            row = (await session.scalars(query.where(schema.Version.id == version_id))).one_or_none()
+            row = await find_document(session, schema.Document.id == its)
         if row is None:
             raise NotFound(f"There is no document of version {version_id}.")
-        return _document(row)
+        return await document_of(row)
 
     # -- versions ----------------------------------------------------------------------------------------------------------------
 
@@ -137,48 +111,39 @@ class Versions:
         space: str | None = None,
         edition: str | None = None,
     ) -> VersionRecord:
-        """Return the job's pending version, made now or by an earlier attempt of the same job with the same recipe.
-
-        Args:
-            attachment_id: whose content it is.
-            document_id: what it is cut from.
-            content_sha256: the bytes' hash.
-            recipe: parser, chunking and embedding recipe, as JSON.
-            recipe_sha256: the recipe's hash.
-            lease: the job's.
-            space: where its vectors lie; a collection without any version takes this space for its own.
-            edition: the re-indexing that it is made for, or that its collection shows.
+        """Return the job's pending version, made now or by an earlier attempt; see ``Beginning``.
 
         Raises:
             LeaseLost: the job is no longer this worker's.
             SpaceTaken: the collection's versions lie in another space by now.
         """
+        beginning = Beginning(
+            attachment_id=attachment_id,
+            document=document_id,
+            content_sha256=content_sha256,
+            recipe=recipe,
+            recipe_sha256=recipe_sha256,
+            lease=lease,
+            space=space,
+            edition=edition,
+        )
+        version = await self._build_one(beginning)
+        assert isinstance(version, VersionRecord)
+        return version
+
+    async def build_all(self, steps: Sequence[Step]) -> list[Outcome | Exception]:
+        """Do steps of different jobs in one write; return, in order, what each one gave, or why it was refused.
+
+        None is done when this raises.
+        """
         async with self._database.write() as session:
-            job = await require_lease(session, lease)
-            if job.version_id is not None:
-                row = await session.get(schema.Version, job.version_id)
-                same = row is not None and (row.recipe_sha256, row.content_sha256) == (recipe_sha256, content_sha256)
-                if row is not None and same and row.state == VersionState.PENDING and row.edition == edition:
-                    return _record(row)
-                await give_up_version(session, job)
-            if space is not None:
-                await _settle_space(session, attachment_id, space=space, edition=edition, recipe=recipe)
-            row = schema.Version(
-                id=new_id("ver"),
-                attachment_id=attachment_id,
-                document_id=document_id,
-                content_sha256=content_sha256,
-                recipe=recipe,
-                recipe_sha256=recipe_sha256,
-                space=space,
-                edition=edition,
-                state=VersionState.PENDING,
-                created_at=now(),
-                n_chunks=0,
-            )
-            session.add(row)
-            job.version_id = row.id
-        return _record(row)
+            return await build(session, steps)
+
+    async def _build_one(self, step: Step) -> Outcome:
+        (outcome,) = await self.build_all([step])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def store_chunks(self, version_id: str, chunks: Sequence[Chunk], *, lease: JobLease) -> None:
         """Replace the chunks of a version that is being built; those of a long document in several writes, which keep nobody waiting."""
@@ -187,9 +152,8 @@ class Versions:
                 await require_lease(session, lease)
                 if first == 0:
                     await session.execute(delete(schema.Chunk).where(schema.Chunk.version_id == version_id))
-                await _insert_chunks(session, version_id, chunks[first : first + CHUNKS_PER_WRITE])
-                n_chunks = min(first + CHUNKS_PER_WRITE, len(chunks))
-                await session.execute(update(schema.Version).where(schema.Version.id == version_id).values(n_chunks=n_chunks))
+                await insert_chunks(session, [(version_id, chunk) for chunk in chunks[first : first + CHUNKS_PER_WRITE]])
+                await note_n_chunks(session, {version_id: min(first + CHUNKS_PER_WRITE, len(chunks))})
 
     async def publish(self, version_id: str, *, n_points: int, lease: JobLease) -> tuple[str, ...]:
         """Make a version the live one of its attachment and complete its job, in one write.
@@ -200,28 +164,8 @@ class Versions:
         Returns:
             The versions that it took the place of: their points have to leave the index.
         """
-        async with self._database.write() as session:
-            job = await require_lease(session, lease)
-            row = await session.get_one(schema.Version, version_id)
-            others = select(schema.Version.id).where(
-                schema.Version.attachment_id == row.attachment_id,
-                schema.Version.id != version_id,
-                schema.Version.state != VersionState.RETIRED,
-                schema.Version.edition.is_not_distinct_from(row.edition),
-            )
-            retired = tuple(await session.scalars(others))
-            await session.execute(
-                update(schema.Version).where(schema.Version.id.in_(retired)).values(state=VersionState.RETIRED, retired_at=now())
-            )
-            row.n_points = n_points
-            job.state, job.finished_at = JobState.COMPLETED, now()
-            job.lease_owner, job.lease_until, job.error_code, job.error_message = None, None, None, None
-            if row.edition == await _edition_shown(session, row.attachment_id):
-                row.state, row.live_at = VersionState.LIVE, now()
-                await session.flush()
-                retired += await detach_replaced(session, row.attachment_id or "")
-            else:
-                row.state = VersionState.BUILT
+        retired = await self._build_one(Publishing(version_id=version_id, n_points=n_points, lease=lease))
+        assert isinstance(retired, tuple)
         return retired
 
     async def view(self, collection_ids: Iterable[str], *, preview: str | None = None) -> View:
@@ -444,39 +388,6 @@ def _is_in_view(row: Row[*tuple[Any, ...]], view: View) -> bool:
     return row.live_at is not None or (view.preview is not None and row.state == VersionState.BUILT)
 
 
-async def _edition_shown(session: AsyncSession, attachment_id: str | None) -> str | None:
-    collection = schema.Collection
-    query = select(collection.edition).join(schema.Attachment, schema.Attachment.collection_id == collection.id)
-    return await session.scalar(query.where(schema.Attachment.id == attachment_id))
-
-
-async def _settle_space(session: AsyncSession, attachment_id: str, *, space: str, edition: str | None, recipe: Mapping[str, Any]) -> None:
-    """Give a collection its space with its first version, and see to it that the others lie in the same one."""
-    attachment = await session.get_one(schema.Attachment, attachment_id)
-    collection = await session.get_one(schema.Collection, attachment.collection_id, with_for_update=True)
-    if collection.space == space or edition != collection.edition:
-        return
-    if collection.space is not None and await _has_versions(session, collection.id):
-        raise SpaceTaken("The collection was given another embedder a moment ago; its documents follow.", retry_after_s=1)
-    collection.space, collection.embedding_recipe = space, recipe.get("embedding")
-
-
-async def _has_versions(session: AsyncSession, collection_id: str) -> bool:
-    """Whether a collection has versions that are built or may yet be."""
-    query = (
-        select(schema.Version.id)
-        .join(schema.Attachment, schema.Attachment.id == schema.Version.attachment_id)
-        .where(schema.Attachment.collection_id == collection_id, schema.Version.state.in_([VersionState.PENDING, *WHOLE]))
-    )
-    return await session.scalar(query.limit(1)) is not None
-
-
-async def _insert_chunks(session: AsyncSession, version_id: str, chunks: Sequence[Chunk]) -> None:
-    for first in range(0, len(chunks), CHUNKS_PER_STATEMENT):
-        batch = chunks[first : first + CHUNKS_PER_STATEMENT]
-        await session.execute(insert(schema.Chunk), [_chunk_row(version_id, chunk) for chunk in batch])
-
-
 @cache
 def _spans_query(n_spans: int) -> CompoundSelect[int, str]:
     """Return the query for so many spans; building it takes longer than running it. SQLite and PostgreSQL both count code points."""
@@ -487,66 +398,6 @@ def _span_query(place: int) -> Select[int, str]:
     text = func.substr(schema.Document.text, bindparam(f"start_{place}"), bindparam(f"length_{place}"), type_=Text)
     query = select(literal(place).label("place"), text.label("text")).join_from(schema.Document, schema.Version)
     return query.where(schema.Version.id == bindparam(f"version_{place}"))
-
-
-def _record(row: schema.Version) -> VersionRecord:
-    return VersionRecord(
-        id=row.id,
-        attachment_id=row.attachment_id or "",
-        document_id=row.document_id,
-        content_sha256=row.content_sha256,
-        recipe_sha256=row.recipe_sha256,
-        state=VersionState(row.state),
-        n_chunks=row.n_chunks,
-    )
-
-
-def _document_row(document: Document, *, owner: str, blob_sha256: str, parser: str) -> schema.Document:
-    return schema.Document(
-        id=new_id("doc"),
-        owner=owner,
-        blob_sha256=blob_sha256,
-        parser=parser,
-        text=document.text,
-        elements=[element_to_json(element) for element in document.elements],
-        media_type=document.media_type,
-        title=document.title,
-        language=document.language,
-        n_pages=document.n_pages,
-        notes=list(document.notes),
-        fingerprint=document.fingerprint,
-        redactions=dict(document.redactions),
-        created_at=now(),
-    )
-
-
-def _document(row: schema.Document) -> Document:
-    return Document(
-        text=row.text,
-        elements=tuple(element_from_json(element) for element in row.elements),
-        media_type=row.media_type,
-        title=row.title,
-        n_pages=row.n_pages,
-        language=row.language,
-        notes=tuple(row.notes),
-        redactions=row.redactions,
-        fingerprint=row.fingerprint,
-    )
-
-
-def _chunk_row(version_id: str, chunk: Chunk) -> dict[str, object]:
-    return {
-        "id": chunk.id,
-        "version_id": version_id,
-        "ordinal": chunk.ordinal,
-        "start": chunk.start,
-        "end": chunk.end,
-        "text": chunk.text,
-        "context": chunk.context,
-        "page": chunk.page,
-        "page_starts": chunk.page_starts,
-        "n_tokens": chunk.n_tokens,
-    }
 
 
 def _chunk(row: schema.Chunk) -> Chunk:
