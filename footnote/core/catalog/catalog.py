@@ -12,6 +12,7 @@ from footnote.core.catalog.feedback import FeedbackBook
 from footnote.core.catalog.files import Files
 from footnote.core.catalog.installation import Installation
 from footnote.core.catalog.jobs import Jobs
+from footnote.core.catalog.judge_qualities import JudgeQualities
 from footnote.core.catalog.leases import Leases
 from footnote.core.catalog.live_turns import LiveTurns
 from footnote.core.catalog.passages import Passages
@@ -54,6 +55,7 @@ class Catalog:
         self.evaluation_sets = EvaluationSets(self.database)
         self.evaluation_runs = EvaluationRuns(self.database)
         self.reports = Reports(self.database)
+        self.judge_qualities = JudgeQualities(self.database)
         self.erasures = Erasures(self.database)
         self.expiring = Expiring(self.database)
 

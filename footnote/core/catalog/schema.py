@@ -549,6 +549,18 @@ class Report(Base):
     created_at: Mapped[datetime]
 
 
+class JudgeQuality(Base):
+    """How well a judge agrees with one set of labels: figures alone."""
+
+    __tablename__ = "judge_qualities"
+    judge: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[str] = mapped_column(String(64), primary_key=True)
+    labels_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    labels: Mapped[str]
+    figures: Mapped[Json]
+    measured_at: Mapped[datetime]
+
+
 class TrainingSet(Base):
     """A version of a set of training examples."""
 

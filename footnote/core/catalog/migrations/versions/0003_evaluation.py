@@ -65,8 +65,20 @@ def upgrade() -> None:
     with op.batch_alter_table("run_answers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_run_answers_turn_id"), ["turn_id"], unique=False)
 
+    op.create_table(
+        "judge_qualities",
+        sa.Column("judge", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.String(length=64), nullable=False),
+        sa.Column("labels_sha256", sa.String(length=64), nullable=False),
+        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("figures", sa.JSON(), nullable=False),
+        sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("judge", "revision", "labels_sha256", name=op.f("pk_judge_qualities")),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("judge_qualities")
     op.drop_table("run_answers")
     with op.batch_alter_table("case_scores", schema=None) as batch_op:
         batch_op.drop_column("details")
