@@ -1,50 +1,55 @@
 """Settings become scorers. RAGAS is imported when the first one is wanted, in a thread: it takes seconds, and answers must not wait."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from evaluation.ragas_metrics.applying import NEEDS_LANGUAGE_MODEL, OF_LANGUAGE_MODELS
+from evaluation.answered import Answered
+from evaluation.ragas_metrics.applying import FAITHFULNESS, NEEDS_LANGUAGE_MODEL, OF_LANGUAGE_MODELS
 from evaluation.ragas_metrics.judge_model import JudgeModel
-from evaluation.scores import Scorer
+from evaluation.scores import Score, Scorer
 from footnote.core.offload import offload
 from footnote.core.settings import JudgeSettings
 from retrieval.embedder.port import Embedder
 from serving.judge.port import Judge
 
 
-@dataclass(frozen=True, slots=True)
-class RagasScorers:
-    """Those that the settings allow, each a column of its own, and for each metric that none of them gives the reason's code."""
+class Unjudged:
+    """Where nobody judges: it scores nothing, and says why."""
 
-    scorers: tuple[Scorer, ...]
-    absent: Mapping[str, str] = field(default_factory=dict[str, str])
+    judge = "none"
+    metrics: tuple[str, ...] = ()
+    not_measured: Mapping[str, str] = MappingProxyType(dict.fromkeys((FAITHFULNESS, *OF_LANGUAGE_MODELS), NEEDS_LANGUAGE_MODEL))
+
+    async def score(self, answered: Answered) -> Sequence[Score]:
+        return ()
 
 
 @asynccontextmanager
-async def open_ragas_scorers(settings: JudgeSettings, *, judge: Judge | None, embedder: Embedder) -> AsyncGenerator[RagasScorers]:
-    """Yield the scorers; the connection to the judge's server is closed behind them.
+async def open_ragas_scorers(settings: JudgeSettings, *, judge: Judge | None, embedder: Embedder) -> AsyncGenerator[tuple[Scorer, ...]]:
+    """Yield the scorers that the settings allow, each a column of its own; the connection to the judge's server is closed behind them.
 
     Args:
         settings: whether a language model judges, and where it is.
         judge: the one that serves; None where answers are not checked.
         embedder: the one that search uses.
     """
-    local = () if judge is None else (await offload(_local_scorer, judge),)
-    if settings.kind == "local":
-        yield RagasScorers(local, absent=dict.fromkeys(OF_LANGUAGE_MODELS, NEEDS_LANGUAGE_MODEL))
+    with_model = settings.kind != "local"
+    local = () if judge is None else (await offload(_local_scorer, judge, alone=not with_model),)
+    if not with_model:
+        yield local or (Unjudged(),)
         return
     model = JudgeModel(settings)
     try:
-        yield RagasScorers((*local, await offload(_ragas_scorer, model, embedder)))
+        yield (*local, await offload(_ragas_scorer, model, embedder))
     finally:
         await model.close()
 
 
-def _local_scorer(judge: Judge) -> Scorer:
+def _local_scorer(judge: Judge, *, alone: bool) -> Scorer:
     from evaluation.ragas_metrics.local_scorer import LocalFaithfulnessScorer  # noqa: PLC0415  # imports RAGAS
 
-    return LocalFaithfulnessScorer(judge)
+    return LocalFaithfulnessScorer(judge, not_measured=dict.fromkeys(OF_LANGUAGE_MODELS, NEEDS_LANGUAGE_MODEL) if alone else {})
 
 
 def _ragas_scorer(model: JudgeModel, embedder: Embedder) -> Scorer:

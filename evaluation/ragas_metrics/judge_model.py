@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import openai
@@ -49,8 +49,8 @@ class JudgeUsage:
         """Count one answer; a server that counts no tokens adds none."""
         self.n_calls += 1
         if completion.usage is not None:
-            self.prompt_tokens += completion.usage.prompt_tokens
-            self.completion_tokens += completion.usage.completion_tokens
+            self.prompt_tokens += completion.usage.prompt_tokens or 0
+            self.completion_tokens += completion.usage.completion_tokens or 0
 
 
 class JudgeModel:
@@ -136,7 +136,7 @@ class JudgeModel:
 
     async def _request(self, prompt: str, answer: type[BaseModel], *, temperature: float, seed: int) -> ChatCompletion:
         extra: dict[str, Any] = {"response_format": response_format(answer)}  # a typed form of it differs between clients
-        completion: ChatCompletion = await self._client.chat.completions.create(
+        asking = self._client.chat.completions.create(
             model=self._model,
             messages=[{"role": "user", "content": prompt}],
             max_tokens=self._settings.max_tokens,
@@ -144,6 +144,10 @@ class JudgeModel:
             seed=seed,
             **extra,
         )
+        completion: object = await cast("Awaitable[object]", asking)
+        # The client checks no types: a page of a proxy's comes back as its text, and of an object any field may be missing.
+        if not isinstance(completion, ChatCompletion):
+            raise _Passing(FailureCode.JUDGE_INVALID_OUTPUT)
         return completion
 
     def _note(self, failure: JudgeFailure) -> None:
@@ -174,9 +178,9 @@ def _outcome_of(error: Exception) -> Exception:
 
 
 def _answer_in(completion: ChatCompletion, answer: type[Answer]) -> Answer:
-    if not completion.choices:
+    choice = completion.choices[0] if completion.choices else None
+    if choice is None or getattr(choice, "message", None) is None:
         raise _Passing(FailureCode.JUDGE_INVALID_OUTPUT)
-    choice = completion.choices[0]
     if choice.message.refusal or choice.finish_reason == "content_filter":
         raise JudgeFailure(FailureCode.JUDGE_REFUSED)
     try:

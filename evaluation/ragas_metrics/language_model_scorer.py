@@ -5,6 +5,7 @@ import hashlib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from evaluation.answered import TEXT_TARGETS, Answered
@@ -57,6 +58,7 @@ class RagasScorer:
     """
 
     metrics = (FAITHFULNESS, *OF_LANGUAGE_MODELS)
+    not_measured: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, model: JudgeModel, *, embedder: Embedder) -> None:
         self._model = model
@@ -69,7 +71,8 @@ class RagasScorer:
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return the scores of draft, shown text and turn; a text that is the same in both is judged once."""
         given = judged_input(answered)
-        due: list[tuple[str, Target, str]] = [(metric, "turn", "") for metric in turn_metrics(answered)]
+        of_turn: Target = "turn"
+        due: list[tuple[str, Target, str]] = [(metric, of_turn, "") for metric in turn_metrics(answered)]
         for target in TEXT_TARGETS:
             due += [(metric, target, answered.plain_text(target).strip()) for metric in text_metrics(answered, target)]
         if answered.failure is not None:

@@ -15,16 +15,26 @@ from serving.judge.port import Judge, Judgement
 
 
 class LocalFaithfulnessScorer:
-    """Scores faithfulness with the judge that serves; ``evaluation.scores.Scorer``."""
+    """Scores faithfulness with the judge that serves; ``evaluation.scores.Scorer``.
+
+    Args:
+        judge: decides on claims; the caller closes what it needs.
+        not_measured: what nobody measures where this judge is alone, with the reason's code.
+    """
 
     metrics = (FAITHFULNESS,)
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, *, not_measured: Mapping[str, str] | None = None) -> None:
         self._judge = judge
+        self._not_measured = not_measured or {}
 
     @property
     def judge(self) -> str:
         return self._judge.name
+
+    @property
+    def not_measured(self) -> Mapping[str, str]:
+        return self._not_measured
 
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return one score for each text that asserts something; a text that is the same in both is judged once."""
