@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from footnote.cli.erase import ErasedFiles
+from footnote.cli.evaluate_documents import EvaluateJudgeDocument
 from footnote.cli.json_documents import (
     AskDocument,
     BackupDocument,
@@ -60,6 +61,7 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "documents process": ChangedDocuments,
     "documents erase": ErasedFiles,
     **{f"reindex {action}": ReindexDocument for action in ("start", "status", "flip", "back", "cancel", "drop")},
+    "evaluate judge": EvaluateJudgeDocument,
     "doctor": DoctorDocument,
     "backup": BackupDocument,
     "restore": RestoreDocument,

@@ -9,6 +9,7 @@ import typer
 
 from footnote import __version__
 from footnote.cli.document_commands import documents_app
+from footnote.cli.evaluate_commands import evaluate_app
 from footnote.cli.failure import FAILED, CommandFailed, as_failure
 from footnote.cli.options import AsJson, CollectionName, DataDir, Key, ServerChoice, Url, settings_of
 from footnote.cli.reindex_commands import reindex_app
@@ -227,6 +228,7 @@ def ask(
 
 app.add_typer(documents_app)
 app.add_typer(reindex_app)
+app.add_typer(evaluate_app)
 
 
 @app.command()
