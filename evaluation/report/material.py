@@ -1,0 +1,35 @@
+"""What a report is made of: each case of a run with its scores, and no text."""
+
+from dataclasses import dataclass
+
+from evaluation.summary import ScoreRow, judge_rank
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case of a run.
+
+    Args:
+        kind: how the set groups it.
+        collection_ids: where its answer was searched for.
+        answerable: as in the set; None where nobody has said.
+        abstained: whether the draft declined to answer.
+        turn_id: the turn that answered it; None where an error did.
+        scores: all its rows.
+        is_live: whether somebody asked it, rather than that it was written for the set.
+    """
+
+    case_id: str
+    release_id: str
+    kind: str
+    collection_ids: tuple[str, ...]
+    answerable: bool | None
+    abstained: bool
+    turn_id: str | None
+    scores: tuple[ScoreRow, ...]
+    is_live: bool = False
+
+    def value(self, metric: str, target: str) -> float | None:
+        """Return its score by the judge that reports put first; None where it has none."""
+        scored = [score for score in self.scores if (score.metric, score.target) == (metric, target) and score.value is not None]
+        return min(scored, key=lambda score: judge_rank(score.judge)).value if scored else None

@@ -1,0 +1,114 @@
+"""Planted faults are named by a finding and lead to the right action; two runs of the same system seldom raise an alarm."""
+
+import pytest
+
+from evaluation.report import findings
+from evaluation.report.body import Comparison, Drift, Finding, JudgeQuality
+from evaluation.report.building import Context, PreviousRun, build
+from evaluation.report.drift import QuestionDrift, share_change
+from evaluation.report.findings import Limits, find
+from evaluation.report.recommendation import TABLE, recommend
+from tests.evaluation.report.simulated import JUDGE, Fault, facts, run_of, simulated_cases
+
+CASES = simulated_cases(120)
+N_SEEDS = 20
+
+
+def report(fault: Fault, *, seed: int, noise: float = 0.05, **context):
+    previous = PreviousRun(facts(night=1), run_of(CASES, seed=1000 + seed, noise=noise))
+    now = run_of(CASES, fault=fault, seed=seed, noise=noise)
+    return build(facts(night=2), now, questions={}, context=Context(previous=previous, **context))
+
+
+def found_in(fault: Fault, *, seed: int, noise: float = 0.05) -> tuple[Finding, ...]:
+    """What ``build`` finds as well, without the intervals that it computes beside."""
+    before, now = run_of(CASES, seed=1000 + seed, noise=noise), run_of(CASES, fault=fault, seed=seed, noise=noise)
+    return find(now, before=before, figures=(), drift=Drift(), judges=(), limits=Limits())
+
+
+def codes(body) -> set[str]:
+    return {finding.code for finding in body.findings}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "action", "at_least"),
+    [
+        ("invents", findings.INVENTS, "re_tune", 20),
+        ("cites_wrong", findings.CITES_WRONG_PASSAGE, "re_tune", 14),
+        ("never_declines", findings.NEVER_DECLINES, "re_tune", 20),
+        ("half_a_retriever", findings.RETRIEVAL_CUT_SHORT, "check_retrieval", 18),
+    ],
+)
+def test_a_planted_fault_is_named_and_leads_to_its_action(fault: Fault, code: str, action: str, at_least: int) -> None:
+    found = [found_in(fault, seed=seed) for seed in range(N_SEEDS)]
+    named = [each for each in found if code in {finding.code for finding in each}]
+    assert len(named) >= at_least
+    assert all(recommend(each).action == action for each in named)
+
+
+def test_the_same_system_twice_seldom_raises_an_alarm() -> None:
+    n_alarms = sum(bool(found_in("none", seed=seed, noise=0.3)) for seed in range(100))
+    assert n_alarms <= 8  # 5 % of 100, and three for luck
+
+
+def test_a_first_report_finds_what_nobody_would_put_up_with() -> None:
+    body = build(facts(), run_of(CASES, fault="never_declines"), questions={}, context=Context())
+    (finding,) = [finding for finding in body.findings if finding.code == findings.NEVER_DECLINES]
+    assert finding.metric == "abstention_recall"
+    assert finding.numbers == {"now": 1.0, "n": 24, "limit": 0.3}
+
+
+def test_a_limit_that_a_team_sets_is_kept() -> None:
+    limits = Limits(ceilings={findings.ANSWER_MISSING: 0.01})
+    strict = build(facts(), run_of(CASES), questions={}, context=Context(limits=limits))
+    lenient = build(facts(), run_of(CASES), questions={}, context=Context())
+    assert findings.ANSWER_MISSING in codes(strict)
+    assert findings.ANSWER_MISSING not in codes(lenient)
+
+
+def test_a_judge_that_fails_or_is_worse_than_known_is_to_be_checked() -> None:
+    failing = build(facts(), run_of(CASES, fail_judge=0.3), questions={}, context=Context())
+    assert findings.LOW_COVERAGE in codes(failing)
+    assert failing.recommendation.action == "check_judge"
+    worse = JudgeQuality(judge=JUDGE, labels="own", n=300, balanced_accuracy=0.58, low=0.56, high=0.6, expected=0.66)
+    assert report("none", seed=1, judges=(worse,)).recommendation.action == "check_judge"
+    good = JudgeQuality(judge=JUDGE, labels="own", n=300, balanced_accuracy=0.65, low=0.6, high=0.7, expected=0.66)
+    assert report("none", seed=1, judges=(good,)).recommendation.action == "nothing"
+
+
+def test_what_a_doubtful_judge_says_asks_for_no_tuning() -> None:
+    worse = JudgeQuality(judge=JUDGE, labels="own", n=300, balanced_accuracy=0.58, low=0.56, high=0.6, expected=0.66)
+    found = recommend([Finding(findings.INVENTS, "faithfulness", {}), Finding(findings.JUDGE_BELOW_ITS_QUALITY, worse.judge, {})])
+    assert (found.action, found.then) == ("check_judge", ("re_tune",))
+
+
+def test_more_questions_without_a_hit_ask_for_documents_and_drift_alone_for_nothing() -> None:
+    drifted = QuestionDrift(distance=0.1, p_value=0.0005, n_before=100, n_now=100, typical_ids=("case-001",))
+    body = report("none", seed=1, drift=Drift(questions=drifted, without_good_hit=share_change(4, 100, 20, 100)))
+    assert codes(body) == {findings.QUESTIONS_DRIFTED, findings.QUESTIONS_WITHOUT_HIT}
+    assert body.recommendation.action == "add_documents"
+    told = report("none", seed=1, drift=Drift(questions=drifted, without_good_hit=share_change(4, 100, 5, 100)))
+    assert codes(told) == {findings.QUESTIONS_DRIFTED}
+    assert told.recommendation.action == "nothing"
+
+
+@pytest.mark.parametrize(("code", "action"), TABLE)
+def test_each_finding_of_the_table_leads_to_its_action(code: str, action: str) -> None:
+    finding = Finding(code, "faithfulness", {"now": 1.0})
+    assert recommend([finding]).action == action
+    assert recommend([finding]).because == (finding,)
+
+
+def test_the_source_not_found_comes_before_what_follows_from_it() -> None:
+    found = [Finding(findings.QUESTIONS_WITHOUT_HIT, "", {}), Finding(findings.INVENTS, "", {}), Finding(findings.RETRIEVAL_MISSES, "", {})]
+    recommendation = recommend(found)
+    assert recommendation.action == "check_retrieval"
+    assert recommendation.because == (found[2],)
+    assert recommendation.then == ("re_tune", "add_documents")
+    assert recommend([]).action == "nothing"
+
+
+def test_nothing_is_compared_where_there_was_no_run_before() -> None:
+    body = build(facts(), run_of(CASES), questions={}, context=Context())
+    assert body.comparison is None
+    assert isinstance(report("none", seed=1).comparison, Comparison)
