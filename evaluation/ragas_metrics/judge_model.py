@@ -9,12 +9,13 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import httpx
 import openai
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
+from openai.types.shared_params import ResponseFormatJSONSchema
 from pydantic import BaseModel
 
 from evaluation.ragas_metrics.failures import FailureCode, JudgeFailure
@@ -135,16 +136,14 @@ class JudgeModel:
         return _answer_in(completion, answer)
 
     async def _request(self, prompt: str, answer: type[BaseModel], *, temperature: float, seed: int) -> ChatCompletion:
-        extra: dict[str, Any] = {"response_format": response_format(answer)}  # a typed form of it differs between clients
-        asking = self._client.chat.completions.create(
+        completion = await self._client.chat.completions.create(
             model=self._model,
             messages=[{"role": "user", "content": prompt}],
+            response_format=cast("ResponseFormatJSONSchema", response_format(answer)),
             max_tokens=self._settings.max_tokens,
             temperature=temperature,
             seed=seed,
-            **extra,
         )
-        completion: object = await cast("Awaitable[object]", asking)
         # The client checks no types: a page of a proxy's comes back as its text, and of an object any field may be missing.
         if not isinstance(completion, ChatCompletion):
             raise _Passing(FailureCode.JUDGE_INVALID_OUTPUT)

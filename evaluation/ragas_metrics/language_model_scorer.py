@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -71,10 +71,7 @@ class RagasScorer:
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return the scores of draft, shown text and turn; a text that is the same in both is judged once."""
         given = judged_input(answered)
-        of_turn: Target = "turn"
-        due: list[tuple[str, Target, str]] = [(metric, of_turn, "") for metric in turn_metrics(answered)]
-        for target in TEXT_TARGETS:
-            due += [(metric, target, answered.plain_text(target).strip()) for metric in text_metrics(answered, target)]
+        due = list(_due(answered))
         if answered.failure is not None:
             return [self._score(metric, target, _Outcome(None, answered.failure, {})) for metric, target, _ in due]
         different = list(dict.fromkeys((metric, text) for metric, _, text in due))
@@ -110,6 +107,15 @@ class RagasScorer:
         else:
             result = await ContextRecall(model).ascore(user_input=question, retrieved_contexts=contexts, reference=reference)
         return float(result.value)
+
+
+def _due(answered: Answered) -> Iterator[tuple[str, Target, str]]:
+    """Yield each metric that applies, its target, and the text that it is about."""
+    for metric in turn_metrics(answered):
+        yield metric, "turn", ""
+    for target in TEXT_TARGETS:
+        for metric in text_metrics(answered, target):
+            yield metric, target, answered.plain_text(target).strip()
 
 
 class CheckedFaithfulness(Faithfulness):
