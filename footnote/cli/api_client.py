@@ -16,8 +16,10 @@ from footnote.cli.api_objects import (
     AttachmentState,
     Collection,
     CollectionInSpace,
+    EvaluationSet,
     FileCitation,
     Footnote,
+    ImportedSet,
     Readiness,
     Receipt,
     Reindex,
@@ -32,6 +34,7 @@ READ_TIMEOUT_S = 600.0
 """An answer of a small model on a slow machine takes its time; the server itself bounds how long each part may take."""
 
 PAGE = 100
+CASES_PER_PAGE = 1_000
 ERASING_TIMEOUT_S = 3_600.0
 """Erasing rewrites the index, which takes its time where that is large."""
 
@@ -140,6 +143,24 @@ class ApiClient:
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         return response.is_success
+
+    def import_set(self, name: str, cases: Sequence[Mapping[str, Any]], *, kind: str) -> ImportedSet:
+        """Make a version of an evaluation set."""
+        body = {"name": name, "kind": kind, "cases": list(cases)}
+        return ImportedSet.model_validate(self._call("POST", "evaluation_sets", body=body))
+
+    def sets(self, name: str | None = None) -> Iterator[EvaluationSet]:
+        return self._all("evaluation_sets", EvaluationSet, query={} if name is None else {"name": name})
+
+    def cases(self, set_id: str) -> Iterator[dict[str, Any]]:
+        """Yield the cases of a set as they were imported, each with its ``case_id`` at the server."""
+        parameters: dict[str, str | int] = {"limit": CASES_PER_PAGE}
+        while True:
+            page = self._call("GET", f"evaluation_sets/{set_id}/cases", parameters=parameters)
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            parameters["after"] = page["next_after"]
 
     def ask(self, question: str, *, collection_ids: list[str] | None) -> Iterator[TextPiece | FinalAnswer]:
         """Yield the answer in pieces, then what closes it."""

@@ -226,3 +226,23 @@ class Reindex(ApiObject):
     progress: ReindexProgress
     keep_until: int | None = None
     flip: Flipped | None = None
+
+
+class EvaluationSet(ApiObject):
+    """A version of an evaluation set."""
+
+    id: str
+    name: str
+    number: int
+    kind: str
+    sha256: str
+    cases: int
+    tombstones: int
+
+
+class ImportedSet(EvaluationSet):
+    """What an import came to."""
+
+    is_new: bool
+    unresolved: list[str]
+    unresolved_cases: int

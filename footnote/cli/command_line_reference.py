@@ -27,6 +27,7 @@ from footnote.cli.json_documents import (
 )
 from footnote.cli.main import app
 from footnote.cli.reindex_documents import ReindexDocument
+from footnote.cli.sets import ImportedSetDocument, SetsDocument
 
 INTRODUCTION = """\
 # Command line
@@ -35,7 +36,8 @@ Written from `footnote/cli` by `python -m footnote.cli.command_line_reference > 
 
 All commands but `serve` talk HTTP to the server that owns the data directory. Where none runs, a command starts one for itself, on a free
 port of this machine, and stops it at its end: what works beside a server works without one. With `--url`, or `FOOTNOTE_URL`, `ingest`,
-`search`, `ask`, `documents` and `reindex` talk to a server anywhere and start none; send a key to another machine over `https` only.
+`search`, `ask`, `documents`, `reindex` and `sets` talk to a server anywhere and start none; send a key to another machine over `https`
+only.
 
 A server with keys (`server.keys`) keeps the files of each key's owner apart. Give a key with `--key` or, better, in `FOOTNOTE_KEY`: what
 the command brings in belongs to its owner, and it changes that owner's files. Without one it acts for the user who runs the server, who is
@@ -61,6 +63,8 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "documents process": ChangedDocuments,
     "documents erase": ErasedFiles,
     **{f"reindex {action}": ReindexDocument for action in ("start", "status", "flip", "back", "cancel", "drop")},
+    "sets import": ImportedSetDocument,
+    "sets list": SetsDocument,
     "evaluate judge": EvaluateJudgeDocument,
     "doctor": DoctorDocument,
     "backup": BackupDocument,
@@ -126,7 +130,8 @@ def _type_of(details: dict[str, Any]) -> str:
     if details["type"] == "array":
         return f"array of {_type_of(details['items'])}"
     if details["type"] == "object":
-        return f"object of {_type_of(details['additionalProperties'])}"
+        values = details.get("additionalProperties")
+        return f"object of {_type_of(values)}" if isinstance(values, dict) else "object"
     return details["type"]
 
 

@@ -13,6 +13,7 @@ from footnote.cli.evaluate_commands import evaluate_app
 from footnote.cli.failure import FAILED, CommandFailed, as_failure
 from footnote.cli.options import AsJson, CollectionName, DataDir, Key, ServerChoice, Url, settings_of
 from footnote.cli.reindex_commands import reindex_app
+from footnote.cli.sets_commands import sets_app
 from footnote.core.errors import FootnoteError
 
 app = typer.Typer(
@@ -229,6 +230,7 @@ def ask(
 app.add_typer(documents_app)
 app.add_typer(reindex_app)
 app.add_typer(evaluate_app)
+app.add_typer(sets_app)
 
 
 @app.command()

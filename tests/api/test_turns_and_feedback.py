@@ -87,11 +87,8 @@ def test_a_turn_holds_all_that_explains_it(anna: httpx.Client, told: tuple[str, 
     assert (citation["quote"], citation["marked"]) == (passage["text"], True)
     assert turn["draft_claims"] == [{"start": 21, "end": 29, "verdict": "unsupported", "score": 0.1}]
     assert turn["prompt"][0]["content"].endswith("fourteen degrees.")
-    assert (turn["changes"], turn["usage"]["total_tokens"], turn["timings_ms"]) == (
-        ["claim_removed: One was removed."],
-        107,
-        {"total": 900.25},
-    )
+    assert (turn["changes"], turn["timings_ms"]) == (["claim_removed: One was removed."], {"total": 900.25})
+    assert turn["usage"]["total_tokens"] == 107
     assert not {"run_id", "erased_at", "error_code", "feedback"} & turn.keys()
 
 
