@@ -1,0 +1,1 @@
+"""Training of a small cross-encoder that reads a claim beside its evidence. See docs/judge.md."""
