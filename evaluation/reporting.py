@@ -1,7 +1,7 @@
 """Making the report of a run: rows are read from the catalog, those of the run before too; what they say is ``evaluation.report``'s."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,11 +10,11 @@ from evaluation.report.body import Drift, JudgeQuality, ReportBody, RunFacts, bo
 from evaluation.report.building import Context, PreviousRun, build
 from evaluation.report.drift import Matrix, question_drift, score_drift, share_change
 from evaluation.report.material import CaseResult
-from evaluation.running import RunConfiguration, caller_of
+from evaluation.running import RunConfiguration, caller_of, turn_of
 from evaluation.scores import Scorer
 from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
+from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Paging
 from footnote.core.errors import NotFound
@@ -27,12 +27,26 @@ N_TREND = 30
 
 
 @dataclass(frozen=True, slots=True)
+class RowOfCase:
+    """A score under another name of its case; ``evaluation.summary.ScoreRow``."""
+
+    case_id: str
+    metric: str
+    judge: str
+    target: str
+    value: float | None
+    failure_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _ReadRun:
     """All of a run that its report and the next one need."""
 
     facts: RunFacts
     kind: SetKind
     results: tuple[CaseResult, ...]
+    keys: Mapping[str, str]
+    """By the id of a case its own id, which is the same in each version of a set."""
     questions: Mapping[str, str]
     without_good_hit: int
     """Questions for which retrieval found nothing to answer from."""
@@ -66,7 +80,7 @@ class Reporter:
         earlier = await self._earlier(run, this.facts.set_name, caller)
         before = await self._before(earlier, caller)
         context = Context(
-            previous=None if before is None else PreviousRun(facts=before.facts, results=before.results),
+            previous=None if before is None else PreviousRun(facts=before.facts, results=_paired(before, this)),
             earlier=earlier,
             drift=Drift() if before is None else await self._drift(before, this),
             judges=self._judges,
@@ -91,15 +105,16 @@ class Reporter:
         async for score in self._catalog.evaluation_runs.each_score(run.id, caller=caller):
             scores.setdefault(score.case_id, []).append(score)
         results: list[CaseResult] = []
+        keys: dict[str, str] = {}
         questions: dict[str, str] = {}
         n_without_good_hit = 0
         for record in cases:
             if record.id not in answers:
                 continue
             case, turn_id = case_of(record), answers[record.id].turn_id
-            turn = await self._turn(turn_id, caller)
+            turn = await self._turn(record, turn_id, caller)
             n_without_good_hit += turn is not None and turn.abstained and not turn.prompt
-            questions[record.id] = case.question
+            keys[record.id], questions[record.id] = record.key, case.question
             results.append(
                 CaseResult(
                     case_id=record.id,
@@ -114,13 +129,13 @@ class Reporter:
                 )
             )
         facts = _facts(run, of_set, n_cases=len(results), n_unanswered=sum(result.turn_id is None for result in results))
-        return _ReadRun(facts, of_set.kind, tuple(results), questions, n_without_good_hit)
+        return _ReadRun(facts, of_set.kind, tuple(results), keys, questions, n_without_good_hit)
 
-    async def _turn(self, turn_id: str | None, caller: Caller) -> Turn | None:
+    async def _turn(self, case: CaseRecord, turn_id: str | None, caller: Caller) -> Turn | None:
         if turn_id is None:
             return None
         try:
-            return await self._catalog.turns.get(turn_id, caller=caller)
+            return await turn_of(self._catalog, case, turn_id, caller=caller)
         except NotFound:  # it went meanwhile
             return None
 
@@ -158,6 +173,17 @@ class Reporter:
         if not texts:
             return np.zeros((0, self._embedder.recipe.dimension))
         return np.asarray(await self._embedder.embed_queries(texts), dtype=np.float64)
+
+
+def _paired(before: _ReadRun, this: _ReadRun) -> tuple[CaseResult, ...]:
+    """Return the results of an earlier run with the ids that the same cases have now: each version of a set gives its cases new ones."""
+    ids = {key: case_id for case_id, key in this.keys.items()}
+    return tuple(_renamed(result, ids.get(before.keys[result.case_id], result.case_id)) for result in before.results)
+
+
+def _renamed(result: CaseResult, case_id: str) -> CaseResult:
+    rows = tuple(RowOfCase(case_id, row.metric, row.judge, row.target, row.value, row.failure_code) for row in result.scores)
+    return replace(result, case_id=case_id, scores=rows)
 
 
 def _facts(run: RunRecord, of_set: EvaluationSetRecord, *, n_cases: int, n_unanswered: int) -> RunFacts:

@@ -6,7 +6,7 @@ Each answer and each judge's scores are noted by one write: a run that is begun 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import structlog
@@ -18,7 +18,7 @@ from evaluation.scores import Score, Scorer
 from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreDraft, RunAnswerRecord, RunRecord
-from footnote.core.errors import DependencyError, FootnoteError, NotFound, Overloaded
+from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound, Overloaded
 from footnote.core.types import Access, Caller, Turn
 from retrieval.search import SearchResult
 from serving.answer import AnswerFinished, Question
@@ -33,6 +33,9 @@ FIRST_PAUSE_S = 1.0
 
 FAILURES_IN_A_ROW = 5
 """So many cases that fail one after the other are not the cases' fault: the run ends, to be begun again when the part is back."""
+
+RELEASE_CHANGED = "release_changed"
+"""Another release answers here than the one that a run was begun for: half its answers would be another's."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +56,7 @@ class RunConfiguration:
         part: the part of the set that is asked; None for the whole set.
         limit: cases at most, the first ones; None for all.
         scheduled_for: the moment of the schedule that it was begun for, as ISO 8601; None where somebody asked for it.
+        n_cases: how many cases were chosen when it was begun; what was erased since is not asked.
     """
 
     principals: tuple[str, ...]
@@ -60,6 +64,7 @@ class RunConfiguration:
     part: str | None = None
     limit: int | None = None
     scheduled_for: str | None = None
+    n_cases: int | None = None
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -71,6 +76,7 @@ class RunConfiguration:
             part=fields.get("part"),
             limit=fields.get("limit"),
             scheduled_for=fields.get("scheduled_for"),
+            n_cases=fields.get("n_cases"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -81,6 +87,7 @@ class RunConfiguration:
             "part": self.part,
             "limit": self.limit,
             "scheduled_for": self.scheduled_for,
+            "n_cases": self.n_cases,
         }
 
     def chosen(self, cases: Sequence[CaseRecord]) -> list[CaseRecord]:
@@ -92,6 +99,19 @@ class RunConfiguration:
 def caller_of(run: RunRecord) -> Caller:
     """Return who asks a run's questions."""
     return Caller(owner=run.owner, principals=frozenset(RunConfiguration.from_json(run.configuration).principals))
+
+
+async def turn_of(catalog: Catalog, case: CaseRecord, turn_id: str, *, caller: Caller) -> Turn:
+    """Return the turn that answered a case of a set that the caller may read.
+
+    That of a live case may be somebody else's: whoever sampled it was allowed to, and it is scored here, not shown.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    if case.turn_id == turn_id:
+        return await catalog.live_turns.get(turn_id, caller=replace(caller, is_operator=True))
+    return await catalog.turns.get(turn_id, caller=caller)
 
 
 class RunFailed(Exception):
@@ -114,6 +134,7 @@ class Runner:
         answers: what answers, the very code that serves.
         searcher: finds what retrieval metrics look at.
         scorers: one for each judge.
+        release_id: the release that ``answers`` answers by.
         cases_at_once: cases that are answered and scored beside each other.
         give_way: returns when no person waits for an answer.
         pause: waits so many seconds.
@@ -126,6 +147,7 @@ class Runner:
         answers: Answers,
         searcher: Search,
         scorers: Sequence[Scorer],
+        release_id: str,
         cases_at_once: int,
         give_way: Callable[[], Awaitable[None]],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -134,6 +156,7 @@ class Runner:
         self._answers = answers
         self._searcher = searcher
         self._scorers = tuple(scorers)
+        self._release_id = release_id
         self._cases_at_once = cases_at_once
         self._give_way = give_way
         self._pause = pause
@@ -144,7 +167,7 @@ class Runner:
         Raises:
             NotFound: the run is gone.
             Conflict: it is finished, or was cancelled.
-            RunFailed: a part that it needs stays away.
+            RunFailed: a part that it needs stays away, or there are questions to be asked and another release answers here.
             CatalogUnavailable: the catalog cannot be used; begun again the run goes on.
         """
         runs = self._catalog.evaluation_runs
@@ -195,6 +218,9 @@ class Runner:
         return turn_id
 
     async def _asked(self, work: "_Work", case: Case) -> str:
+        if work.run.release_id != self._release_id:
+            reason = f"The run is of {work.run.release_id}, and {self._release_id} answers now."
+            raise RunFailed(Conflict(reason, hint="Begin another one.", code=RELEASE_CHANGED))
         configuration = RunConfiguration.from_json(work.run.configuration)
         question = Question(
             caller=work.caller,
@@ -219,8 +245,8 @@ class Runner:
     # ------------------------------------------------------------------------------------------------------------------- scoring
 
     async def _read(self, work: "_Work", case: CaseRecord, turn_id: str) -> Answered:
-        turn = await self._catalog.turns.get(turn_id, caller=work.caller)
-        passages = await self._catalog.passages.of(turn.passages, caller=work.caller)
+        turn = await turn_of(self._catalog, case, turn_id, caller=work.caller)
+        passages = await self._catalog.passages.of(turn.passages, caller=None)  # judged by what the model was given
         return Answered(case=case_of(case), turn=turn, passages=passages, hits=await self._hits(turn, work.caller))
 
     async def _hits(self, turn: Turn, caller: Caller) -> tuple[CitedSpan, ...] | None:

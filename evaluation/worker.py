@@ -9,12 +9,15 @@ import os
 import socket
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
-from evaluation.reporting import Reporter
-from evaluation.running import RunFailed, Runner, code_of
+from evaluation.running import RunFailed, code_of
 from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import ReportRecord
 from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound
 from footnote.core.types import PartHealth
 
@@ -26,34 +29,60 @@ INTERNAL_ERROR = "internal_error"
 log = structlog.get_logger(__name__)
 
 
+class DoesRuns(Protocol):
+    """Answers and scores: ``evaluation.running.Runner`` is the one there is."""
+
+    async def run(self, run_id: str) -> None: ...
+
+
+class MakesReports(Protocol):
+    """Makes a run's report: ``evaluation.reporting.Reporter`` is the one there is."""
+
+    async def report(self, run_id: str) -> ReportRecord: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """What a run needs beside the catalog: judges, models and metrics, which take seconds to load."""
+
+    runner: DoesRuns
+    reporter: MakesReports
+
+
+OpenParts = Callable[[], AbstractAsyncContextManager[RunParts]]
+
+
 class EvaluationWorker:
     """Does runs until it is closed. What it was doing then goes on when it, or another one, starts.
 
     Args:
         catalog: where runs wait.
-        runner: answers and scores.
-        reporter: makes a run's report.
+        open_parts: opens what runs need, when the first one is there; it stays open until the worker is closed.
         begin_due: begins what the schedule asks for; called before each look at the queue.
         after_report: told of each report that is made, by id; what it raises is logged.
         lease_s: after so long in silence another process takes over.
+        first_look_s: so long after the start nobody looks at the queue unless woken: a server that starts, and one that is started for a
+            single question, have better things to do than what was left over.
     """
 
     def __init__(
         self,
         *,
         catalog: Catalog,
-        runner: Runner,
-        reporter: Reporter,
+        open_parts: OpenParts,
         begin_due: Callable[[], Awaitable[None]],
         after_report: Callable[[str], Awaitable[None]],
         lease_s: float = LEASE_S,
+        first_look_s: float = 0.0,
     ) -> None:
         self._catalog = catalog
-        self._runner = runner
-        self._reporter = reporter
+        self._open_parts = open_parts
         self._begin_due = begin_due
         self._after_report = after_report
         self._lease_s = lease_s
+        self._first_look_s = first_look_s
+        self._parts: RunParts | None = None
+        self._opened = AsyncExitStack()
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._something_changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -82,16 +111,18 @@ class EvaluationWorker:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._opened.aclose()
 
     async def health(self) -> PartHealth:
-        """Say whether runs are done."""
+        """Say whether runs are done. It is ready also where they are not: questions are answered all the same."""
         working = self._task is not None and not self._task.done()
         detail = self._trouble or ("Runs are done as they come." if working else "No runs are done: the worker is not started.")
-        return PartHealth(name="evaluation", ready=working and self._trouble is None, detail=detail, facts={"run": self._in_hand})
+        return PartHealth(name="evaluation", ready=True, detail=detail, facts={"run": self._in_hand, "trouble": self._trouble is not None})
 
     # --------------------------------------------------------------------------------------------------------------- the queue
 
     async def _work(self) -> None:
+        await self._rest(self._first_look_s)
         while not self._closing:
             self._something_changed.clear()
             try:
@@ -105,9 +136,13 @@ class EvaluationWorker:
                 log.exception("evaluation stumbled")
                 self._trouble, found_one = f"Evaluation stumbled over an internal error ({type(error).__name__}); the log says more.", False
             if not found_one:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await self._something_changed.wait()
+                await self._rest(POLL_S)
+
+    async def _rest(self, seconds: float) -> None:
+        """Return when something has changed, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._something_changed.wait()
 
     async def _do_one(self) -> bool:
         """Do the oldest run that nobody else does; say whether there was one."""
@@ -153,8 +188,9 @@ class EvaluationWorker:
 
     async def _do(self, run_id: str) -> None:
         try:
-            await self._runner.run(run_id)
-            report = await self._reporter.report(run_id)
+            parts = await self._whole()
+            await parts.runner.run(run_id)
+            report = await parts.reporter.report(run_id)
             await self._catalog.evaluation_runs.finish(run_id)
         except (NotFound, Conflict) as error:  # deleted or cancelled meanwhile
             log.info("the run ended early", reason=str(error))
@@ -169,6 +205,11 @@ class EvaluationWorker:
         else:
             log.info("the run is done", report_id=report.id)
             await self._tell(report.id)
+
+    async def _whole(self) -> RunParts:
+        if self._parts is None:
+            self._parts = await self._opened.enter_async_context(self._open_parts())
+        return self._parts
 
     async def _fail(self, run_id: str, code: str) -> None:
         with contextlib.suppress(NotFound, Conflict):

@@ -16,6 +16,7 @@ from retrieval.search import Searcher
 from retrieval.spaces import Spaces
 from serving.answer import AnswerEvent, Question
 from serving.erasing import Eraser
+from serving.evaluating import Evaluating
 
 
 class Answers(Protocol):
@@ -51,6 +52,7 @@ class Services:
     searcher: Searcher
     answers: Answers
     release: Release
+    evaluation: Evaluating
     wake_ingestion: Callable[[], None]
     announce: Callable[[str], None]
     health: Callable[[], Awaitable[Sequence[PartHealth]]]

@@ -1,22 +1,28 @@
 """Wiring: the one place where settings become objects. Clients are built once here and passed down."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import footnote
+from evaluation.front_desk import FrontDesk
+from evaluation.worker import EvaluationWorker, RunParts
+from footnote.cli.evaluation_wiring import cases_at_once, open_run_parts, start_evaluation
 from footnote.core.attention import Attention
 from footnote.core.blobs import BlobStore
 from footnote.core.blobs.factory import create_blob_store
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
+from footnote.core.catalog.moment import now
+from footnote.core.catalog.releases import release_id_of
 from footnote.core.data_directory import DataDirectory
 from footnote.core.embedded_stores import embedded_stores, the_folder_of
 from footnote.core.orphans import IN_FLIGHT_S, remove_orphans
 from footnote.core.settings import Settings, max_concurrent_answers, passage_budget_tokens, runs_queue_in_server
 from footnote.core.telemetry import Telemetry, open_telemetry
-from footnote.core.types import PartHealth
+from footnote.core.types import PartHealth, Release
 from ingestion.embedding_batches import GiveWay, at_once
 from ingestion.parser_pool import ParserPool
 from ingestion.pipeline import Pipeline
@@ -73,13 +79,24 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         eraser = _start_eraser(stack, stores)
         generator = await create_generator(settings.generator, data_dir=directory.path)
         stack.push_async_callback(generator.close)
-        yield await _services(
+        answering = await _answering(
+            settings,
+            stores=stores,
+            embedder=embedder,
+            generator=generator,
+            telemetry=telemetry,
+            release_of=stores.catalog.releases.ensure_champion,
+        )
+        evaluation = await _evaluation(stack, settings, stores=stores, embedder=embedder, answering=answering, attention=attention)
+        yield _services(
             settings,
             directory=directory,
             stores=stores,
             embedder=embedder,
             generator=generator,
+            answering=answering,
             worker=worker,
+            evaluation=evaluation,
             attention=attention,
             eraser=eraser,
             telemetry=telemetry,
@@ -172,18 +189,35 @@ def _start_eraser(stack: AsyncExitStack, stores: Stores) -> Eraser:
     return eraser
 
 
-async def _services(
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What answers by one release; ``answerer`` makes one of these that writes so many answers at the same time."""
+
+    release: Release
+    judge: Judge | None
+    searcher: Searcher
+    answerer: Callable[[int], Answerer]
+
+
+async def _answering(
     settings: Settings,
     *,
-    directory: DataDirectory,
     stores: Stores,
     embedder: Embedder,
     generator: Generator,
-    worker: IngestionWorker | QueueElsewhere,
-    attention: Attention,
-    eraser: Eraser,
     telemetry: Telemetry,
-) -> Services:
+    release_of: Callable[[dict[str, object]], Awaitable[Release]],
+) -> Answering:
+    """Build what answers.
+
+    Args:
+        settings: how.
+        stores: where from.
+        embedder: of the settings' space.
+        generator: writes drafts.
+        telemetry: counts and times.
+        release_of: returns the release that a manifest describes.
+    """
     judge = _judge(settings, embedder)
     policy = _policy(settings, judge)
     prompt, rewrite_prompt = load_prompt("answer"), load_prompt("rewrite")
@@ -197,26 +231,92 @@ async def _services(
         policy=policy,
         prompts=[prompt, rewrite_prompt],
     )
-    release = await stores.catalog.releases.ensure_champion(manifest)
+    release = await release_of(manifest)
     searcher = Searcher(spaces=stores.spaces, catalog=stores.catalog, settings=settings.retrieval, telemetry=telemetry)
     passages = PassageFinder(
         searcher=searcher, catalog=stores.catalog, token_spans=embedder.token_spans, settings=settings.retrieval, telemetry=telemetry
     )
-    answerer = Answerer(
-        catalog=stores.catalog,
-        passages=passages,
-        generator=generator,
-        judge=judge,
-        rewriter=rewriter,
-        prompt=prompt,
-        policy=policy,
-        release=release,
-        settings=settings.generator,
-        budget_tokens=passage_budget_tokens(settings),
-        telemetry=telemetry,
-        max_concurrent=max_concurrent_answers(settings),
-    )
 
+    def answerer(max_concurrent: int) -> Answerer:
+        return Answerer(
+            catalog=stores.catalog,
+            passages=passages,
+            generator=generator,
+            judge=judge,
+            rewriter=rewriter,
+            prompt=prompt,
+            policy=policy,
+            release=release,
+            settings=settings.generator,
+            budget_tokens=passage_budget_tokens(settings),
+            telemetry=telemetry,
+            max_concurrent=max_concurrent,
+        )
+
+    return Answering(release=release, judge=judge, searcher=searcher, answerer=answerer)
+
+
+async def _evaluation(
+    stack: AsyncExitStack, settings: Settings, *, stores: Stores, embedder: Embedder, answering: Answering, attention: Attention
+) -> EvaluationWorker | None:
+    """Start doing runs, where this server has the queues; else a worker does them, which looks by itself."""
+    if not runs_queue_in_server(settings):
+        return None
+    open_parts = partial(_run_parts, settings, stores=stores, embedder=embedder, answering=answering, attention=attention)
+    return await start_evaluation(stack, settings, catalog=stores.catalog, open_parts=open_parts)
+
+
+@asynccontextmanager
+async def _run_parts(
+    settings: Settings, *, stores: Stores, embedder: Embedder, answering: Answering, attention: Attention
+) -> AsyncGenerator[RunParts]:
+    """Open what runs need, with an answerer of their own: they take no place that a person could have, and count as nobody who waits."""
+    async with open_run_parts(
+        settings,
+        catalog=stores.catalog,
+        embedder=embedder,
+        searcher=answering.searcher,
+        answers=answering.answerer(cases_at_once(settings)),
+        release_id=answering.release.id,
+        judge=answering.judge,
+        attention=attention,
+    ) as parts:
+        yield parts
+
+
+@asynccontextmanager
+async def open_run_parts_apart(
+    settings: Settings, *, directory: DataDirectory, stores: Stores, embedder: Embedder, telemetry: Telemetry
+) -> AsyncGenerator[RunParts]:
+    """Open what runs need in a process that answers nobody: by the release that its settings describe, which it makes no champion."""
+
+    async def described(manifest: dict[str, object]) -> Release:
+        return Release(id=release_id_of(manifest), manifest=manifest, created_at=now())
+
+    async with AsyncExitStack() as stack:
+        generator = await create_generator(settings.generator, data_dir=directory.path)
+        stack.push_async_callback(generator.close)
+        answering = await _answering(
+            settings, stores=stores, embedder=embedder, generator=generator, telemetry=telemetry, release_of=described
+        )
+        parts = _run_parts(settings, stores=stores, embedder=embedder, answering=answering, attention=Attention())
+        yield await stack.enter_async_context(parts)
+
+
+def _services(
+    settings: Settings,
+    *,
+    directory: DataDirectory,
+    stores: Stores,
+    embedder: Embedder,
+    generator: Generator,
+    answering: Answering,
+    worker: IngestionWorker | QueueElsewhere,
+    evaluation: EvaluationWorker | None,
+    attention: Attention,
+    eraser: Eraser,
+    telemetry: Telemetry,
+) -> Services:
     def announce(url: str) -> None:
         directory.announce(url=url, version=footnote.__version__)
 
@@ -229,8 +329,12 @@ async def _services(
             return await snapshot_open(indexes, data_dir=directory.path)
 
     async def health() -> Sequence[PartHealth]:
-        parts = [await part.health() for part in (stores.catalog, stores.spaces.default.index, stores.spaces, worker, embedder, generator)]
-        return parts if judge is None else [*parts, await judge.health()]
+        always = (stores.catalog, stores.spaces.default.index, stores.spaces, worker, embedder, generator)
+        return [await part.health() for part in (*always, *(part for part in (answering.judge, evaluation) if part is not None))]
+
+    def wake_evaluation() -> None:
+        if evaluation is not None:
+            evaluation.wake()
 
     return Services(
         settings=settings,
@@ -240,9 +344,10 @@ async def _services(
         eraser=eraser,
         index=stores.spaces,
         spaces=stores.spaces,
-        searcher=searcher,
-        answers=Attended(answerer, attention),
-        release=release,
+        searcher=answering.searcher,
+        answers=Attended(answering.answerer(max_concurrent_answers(settings)), attention),
+        release=answering.release,
+        evaluation=FrontDesk(catalog=stores.catalog, release_id=answering.release.id, wake=wake_evaluation),
         wake_ingestion=worker.wake,
         announce=announce,
         health=health,

@@ -1,4 +1,4 @@
-"""``footnote worker``: reads documents apart from the server, and says whether it lives."""
+"""``footnote worker``: reads documents and does runs of evaluation apart from the server, and says whether it lives."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import footnote
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def worker(settings: Settings) -> None:
-    """Read documents until a signal asks to stop; Ctrl-C and SIGTERM are the ordinary ends, not errors.
+    """Read documents, and do runs of evaluation, until a signal asks to stop; Ctrl-C and SIGTERM are the ordinary ends, not errors.
 
     Raises:
         InvalidSettings: the stores belong to one process.
@@ -104,9 +105,10 @@ async def _work(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_worker(settings: Settings) -> "AsyncGenerator[IngestionWorker]":
-    """Open the stores and the embedder, read documents, and close all of it in reverse order."""
+    """Open the stores and the embedder, read documents and do runs of evaluation, and close all of it in reverse order."""
     # Seconds of imports, which a refusal or a check need not wait for.
-    from footnote.cli.wiring import open_stores, start_ingestion  # noqa: PLC0415
+    from footnote.cli.evaluation_wiring import start_evaluation  # noqa: PLC0415
+    from footnote.cli.wiring import open_run_parts_apart, open_stores, start_ingestion  # noqa: PLC0415
     from retrieval.embedder.factory import create_embedder  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
@@ -114,5 +116,8 @@ async def open_worker(settings: Settings) -> "AsyncGenerator[IngestionWorker]":
         stack.push_async_callback(telemetry.close)
         embedder = await create_embedder(settings.embedder)
         stack.push_async_callback(embedder.close)
-        stores = await open_stores(stack, settings, directory=DataDirectory(settings.data_dir), embedder=embedder, owner=False)
+        directory = DataDirectory(settings.data_dir)
+        stores = await open_stores(stack, settings, directory=directory, embedder=embedder, owner=False)
+        parts = partial(open_run_parts_apart, settings, directory=directory, stores=stores, embedder=embedder, telemetry=telemetry)
+        await start_evaluation(stack, settings, catalog=stores.catalog, open_parts=parts)
         yield await start_ingestion(stack, settings, stores=stores, telemetry=telemetry)

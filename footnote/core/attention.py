@@ -29,11 +29,11 @@ class Attention:
             if not self._n_waiting:
                 self._nobody_waits.set()
 
-    async def give_way(self) -> None:
-        """Return when nobody waits for an answer, or patience is at its end."""
+    async def give_way(self, *, patience_s: float | None = None) -> None:
+        """Return when nobody waits for an answer, or patience is at its end, by default after ``PATIENCE_S``."""
         if self._n_waiting:
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(PATIENCE_S if patience_s is None else patience_s):
                     await self._nobody_waits.wait()
             except TimeoutError:
                 return

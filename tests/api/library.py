@@ -17,6 +17,7 @@ import openai
 import uvicorn
 from fastapi import FastAPI
 
+from evaluation.front_desk import FrontDesk
 from footnote.core.blobs import FolderBlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
@@ -198,6 +199,7 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
         async def snapshot_index() -> Path | None:
             return await snapshot_open(spaces.open_indexes(), data_dir=folder)
 
+        release = await catalog.releases.ensure_champion({"generator": "scripted"})
         yield Services(
             settings=settings,
             telemetry=telemetry,
@@ -208,7 +210,8 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
             spaces=spaces,
             searcher=Searcher(spaces=spaces, catalog=catalog, settings=settings.retrieval),
             answers=answers,
-            release=await catalog.releases.ensure_champion({"generator": "scripted"}),
+            release=release,
+            evaluation=FrontDesk(catalog=catalog, release_id=release.id, wake=lambda: None),
             wake_ingestion=worker.wake,
             announce=lambda _url: None,
             health=health,

@@ -3,20 +3,22 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from evaluation.answered import Answered
-from evaluation.running import FAILURES_IN_A_ROW, TRIES, RunConfiguration, RunFailed, Runner
+from evaluation.running import FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import CaseDraft, RunState
+from footnote.core.catalog.evaluation_records import CaseDraft, RunState, SetKind
+from footnote.core.catalog.releases import release_id_of
 from footnote.core.errors import Conflict, FootnoteError, ModelUnavailable, Overloaded
 from retrieval.search import SearchResult
 from serving.answer import AnswerEvent, AnswerFinished, Question
 from tests.core.catalog.evaluation_story import asked, imported
-from tests.core.catalog.story import ANN
+from tests.core.catalog.story import ANN, caller
 
 
 def case(key: str, **labels: Any) -> CaseDraft:
@@ -70,7 +72,14 @@ class NoSearch:
         return SearchResult(hits=(), timings_ms={})
 
 
-def runner(catalog: Catalog, answers: Scripted, *scorers: Length, pauses: list[float] | None = None, cases_at_once: int = 1) -> Runner:
+def runner(
+    catalog: Catalog,
+    answers: Scripted,
+    *scorers: Length,
+    pauses: list[float] | None = None,
+    cases_at_once: int = 1,
+    release_id: str | None = None,
+) -> Runner:
     async def pause(seconds: float) -> None:
         if pauses is not None:
             pauses.append(seconds)
@@ -83,6 +92,7 @@ def runner(catalog: Catalog, answers: Scripted, *scorers: Length, pauses: list[f
         answers=answers,
         searcher=NoSearch(),
         scorers=scorers,
+        release_id=release_id_of({"model": "smollm2"}) if release_id is None else release_id,
         cases_at_once=cases_at_once,
         give_way=nobody_waits,
         pause=pause,
@@ -188,3 +198,23 @@ async def test_part_and_limit_choose_cases_without_tombstones(catalog: Catalog):
     run_id, answers = await begun(catalog, *cases, part="test", limit=2), Scripted(catalog)
     await runner(catalog, answers, Length()).run(run_id)
     assert sorted(answers.asked) == ["When is b?", "When is c?"]
+
+
+async def test_half_a_run_is_not_answered_by_another_release(catalog: Catalog):
+    run_id, answers = await begun(catalog), Scripted(catalog)
+    with pytest.raises(RunFailed) as caught:
+        await runner(catalog, answers, Length(), release_id="rel_other").run(run_id)
+    assert caught.value.cause.code == RELEASE_CHANGED
+    assert not answers.asked
+
+
+async def test_a_live_case_is_scored_whatever_answers_now_and_whoever_asked_it(catalog: Catalog):
+    turn_id = await asked(catalog, by=caller("bob"), question="Is it high tide now?")
+    live = CaseDraft(key="live", labels={"id": "live", "question": "Is it high tide now?", "turn_id": turn_id}, turn_id=turn_id)
+    operator = replace(ANN, is_operator=True)
+    made = await catalog.evaluation_sets.import_cases([live], name="asked", kind=SetKind.LIVE, caller=operator)
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    asks = RunConfiguration(principals=tuple(ANN.principals))
+    run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=operator, configuration=asks.as_json())
+    await runner(catalog, Scripted(catalog), Length(), release_id="rel_other").run(run.id)
+    assert await values(catalog, run.id) == {("live", "length"): 20.0}

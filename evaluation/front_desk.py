@@ -1,0 +1,125 @@
+"""What the API asks of evaluation: ``serving.evaluating.Evaluating``. What takes time to load is loaded when it is first asked for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from evaluation.comparing import MetricDifference, RunComparison, compare_runs
+from evaluation.metrics import METRICS
+from evaluation.report.body import body_from_json
+from evaluation.report_texts import questions_of, texts_of
+from evaluation.reporting import RowOfCase
+from evaluation.running import RunConfiguration
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import ReportRecord, RunRecord
+from footnote.core.catalog.paging import Paging
+from footnote.core.errors import InvalidInput
+from footnote.core.offload import offload
+from footnote.core.types import Caller
+from serving.evaluating import BegunRun, HtmlPage, MetricDirection, WantedRun
+
+N_RECENT = 100
+"""Runs of a set, the newest ones, among which an unfinished one is looked for."""
+
+
+class FrontDesk:
+    """Begins runs, and renders reports.
+
+    Args:
+        catalog: where sets, runs and reports are.
+        release_id: what answers here.
+        wake: tells the worker that a run waits, or was cancelled.
+    """
+
+    def __init__(self, *, catalog: Catalog, release_id: str, wake: Callable[[], None]) -> None:
+        self._catalog = catalog
+        self._release_id = release_id
+        self._wake = wake
+
+    def metrics(self) -> Mapping[str, MetricDirection]:
+        """Return the names of all metrics, and which way each is better."""
+        return {name: metric.direction.value for name, metric in METRICS.items()}
+
+    def wake(self) -> None:
+        """Say that a run waits, or was cancelled."""
+        self._wake()
+
+    async def begin(self, wanted: WantedRun, *, caller: Caller, resume: bool) -> BegunRun:
+        """Begin a run of what answers here, or go on with one: see ``serving.evaluating.Evaluating``, whose errors it raises."""
+        if wanted.collection_ids is not None:
+            await self._catalog.collections.readable(wanted.collection_ids, caller=caller)
+        configuration = RunConfiguration(
+            principals=tuple(sorted(caller.principals)),
+            collection_ids=None if wanted.collection_ids is None else tuple(sorted(wanted.collection_ids)),
+            part=wanted.part,
+            limit=wanted.limit,
+        )
+        cases = configuration.chosen(await self._catalog.evaluation_sets.cases(wanted.set_id, caller=caller))
+        if not cases:
+            raise InvalidInput(
+                "There is no case to ask." if wanted.part is None else f"The set has no case in its part {wanted.part!r}.",
+                hint="Tombstones are not asked: their text was erased.",
+                param="set" if wanted.part is None else "part",
+            )
+        found = await self._unfinished(wanted, configuration, caller) if resume else None
+        run = found or await self._catalog.evaluation_runs.create(
+            set_id=wanted.set_id,
+            release_id=self._release_id,
+            caller=caller,
+            configuration={**replace(configuration, n_cases=len(cases)).as_json(), "request": dict(wanted.request or {})},
+        )
+        self._wake()
+        return BegunRun(run=run, is_resumed=found is not None)
+
+    async def _unfinished(self, wanted: WantedRun, configuration: RunConfiguration, caller: Caller) -> RunRecord | None:
+        of_set = await self._catalog.evaluation_sets.get(wanted.set_id, caller=caller)
+        recent = await self._catalog.evaluation_runs.list(caller=caller, paging=Paging(limit=N_RECENT), set_name=of_set.name)
+        return next((run for run in recent.items if self._is_the_same(run, wanted, configuration, caller)), None)
+
+    def _is_the_same(self, run: RunRecord, wanted: WantedRun, configuration: RunConfiguration, caller: Caller) -> bool:
+        if run.state.is_final or (run.owner, run.set_id, run.release_id) != (caller.owner, wanted.set_id, self._release_id):
+            return False
+        return replace(RunConfiguration.from_json(run.configuration), n_cases=None) == configuration
+
+    async def report_page(self, report: ReportRecord, *, caller: Caller, base_url: str) -> HtmlPage:
+        """Return a report as a page, with what this caller may read of its cases."""
+        body = body_from_json(report.body)
+        texts = await texts_of(self._catalog, body, caller=caller)
+        questions = await questions_of(self._catalog, body, caller=caller)
+
+        def page() -> HtmlPage:
+            from evaluation.report.rendering.page import content_security_policy, render  # noqa: PLC0415  # imports jinja2
+
+            return HtmlPage(render(body, texts, base_url=base_url, questions=questions), content_security_policy())
+
+        return await offload(page)
+
+    async def comparison(self, old: ReportRecord, new: ReportRecord, *, caller: Caller) -> Mapping[str, Any]:
+        """Return what moved between the runs of two reports, as JSON."""
+        return (await self._compared(old, new, caller)).as_json()
+
+    async def comparison_page(self, old: ReportRecord, new: ReportRecord, *, caller: Caller, base_url: str) -> HtmlPage:
+        """Return two reports side by side as a page, with what this caller may read of their cases."""
+        bodies = body_from_json(old.body), body_from_json(new.body)
+        differences: tuple[MetricDifference, ...] = (await self._compared(old, new, caller)).differences
+        texts = {**await texts_of(self._catalog, bodies[0], caller=caller), **await texts_of(self._catalog, bodies[1], caller=caller)}
+
+        def page() -> HtmlPage:
+            from evaluation.report.rendering.page import content_security_policy, render_comparison  # noqa: PLC0415  # imports jinja2
+
+            return HtmlPage(render_comparison(*bodies, differences, texts, base_url=base_url), content_security_policy())
+
+        return await offload(page)
+
+    async def _compared(self, old: ReportRecord, new: ReportRecord, caller: Caller) -> RunComparison:
+        before, after = await self._rows(old.run_id, caller), await self._rows(new.run_id, caller)
+        return await offload(compare_runs, before, after)
+
+    async def _rows(self, run_id: str, caller: Caller) -> list[RowOfCase]:
+        """Return a run's scores under the cases' own ids, which are the same in each version of a set."""
+        run = await self._catalog.evaluation_runs.get(run_id, caller=caller)
+        keys = {case.id: case.key for case in await self._catalog.evaluation_sets.cases(run.set_id, caller=caller)}
+        return [
+            RowOfCase(keys[row.case_id], row.metric, row.judge, row.target, row.value, row.failure_code)
+            async for row in self._catalog.evaluation_runs.each_score(run_id, caller=caller)
+        ]

@@ -1,0 +1,110 @@
+"""Wiring of evaluation: what runs need is opened when the first one is there, and never while a server starts."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Protocol
+
+from evaluation.reporting import Reporter
+from evaluation.running import Runner
+from evaluation.scores import Scorer
+from evaluation.worker import EvaluationWorker, OpenParts, RunParts
+from footnote.core.attention import Attention
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.offload import offload
+from footnote.core.settings import JudgeSettings, Settings
+from retrieval.embedder.port import Embedder
+from retrieval.search import Searcher
+from serving.judge.port import Judge
+from serving.services import Answers
+
+PATIENCE_S = 600.0
+"""How long a step of a run gives way to people: a model in this process writes one answer after the other, and theirs would wait for it."""
+
+FIRST_LOOK_S = 15.0
+"""A server that is started for one question is gone by then; whoever asks for a run wakes the worker at once."""
+
+CASES_BESIDE_A_SERVER = 4
+"""Cases that are asked at the same time where a server writes the answers: a quarter of the places that people have there."""
+
+
+class OpenRagasScorers(Protocol):
+    """``evaluation.ragas_metrics.factory.open_ragas_scorers``."""
+
+    def __call__(
+        self, settings: JudgeSettings, *, judge: Judge | None, embedder: Embedder
+    ) -> AbstractAsyncContextManager[tuple[Scorer, ...]]: ...
+
+
+def cases_at_once(settings: Settings) -> int:
+    """Return how many cases a run asks and scores beside each other: what writes in this process does one after the other anyhow."""
+    return CASES_BESIDE_A_SERVER if settings.generator.kind == "openai" else 1
+
+
+async def start_evaluation(stack: AsyncExitStack, settings: Settings, *, catalog: Catalog, open_parts: OpenParts) -> EvaluationWorker:
+    """Start doing runs; what is in hand stops with the stack, and goes on when a worker starts again."""
+    worker = EvaluationWorker(
+        catalog=catalog, open_parts=open_parts, begin_due=_nothing_is_due, after_report=_nobody_is_told, first_look_s=FIRST_LOOK_S
+    )
+    stack.push_async_callback(worker.close)
+    # As for documents: a catalog of its own in the data directory has no other worker than the directory's owner.
+    await worker.start(alone=settings.catalog.url is None)
+    return worker
+
+
+@asynccontextmanager
+async def open_run_parts(
+    settings: Settings,
+    *,
+    catalog: Catalog,
+    embedder: Embedder,
+    searcher: Searcher,
+    answers: Answers,
+    release_id: str,
+    judge: Judge | None,
+    attention: Attention,
+) -> AsyncGenerator[RunParts]:
+    """Open what runs need.
+
+    Args:
+        settings: who judges, what tokens cost, and how many cases are asked at once.
+        catalog: where sets, runs and reports are.
+        embedder: the one that search uses.
+        searcher: finds what retrieval metrics look at.
+        answers: what answers by the release; nobody waits for what it answers here.
+        release_id: the release that ``answers`` answers by.
+        judge: the one that serves; None where answers are not checked.
+        attention: who waits for an answer in this process.
+    """
+    own, open_ragas_scorers = await offload(_loaded, settings)
+    async with open_ragas_scorers(settings.evaluation.judge, judge=judge, embedder=embedder) as by_ragas:
+        scorers = (*own, *by_ragas)
+        runner = Runner(
+            catalog=catalog,
+            answers=answers,
+            searcher=searcher,
+            scorers=scorers,
+            release_id=release_id,
+            cases_at_once=cases_at_once(settings),
+            give_way=partial(attention.give_way, patience_s=PATIENCE_S),
+        )
+        yield RunParts(runner=runner, reporter=Reporter(catalog=catalog, embedder=embedder, scorers=scorers, judges=()))
+
+
+def _loaded(settings: Settings) -> tuple[tuple[Scorer, Scorer], OpenRagasScorers]:
+    """Return the scorers that need no judge, and what opens those that do. In a thread: imports and patterns take seconds."""
+    from evaluation.label_metrics import LabelScorer  # noqa: PLC0415  # imports what computes BLEU
+    from evaluation.measures import MeasuredScorer, Prices  # noqa: PLC0415  # with it what finds personal data
+    from evaluation.personal_data import pattern_finder  # noqa: PLC0415  # as above
+    from evaluation.ragas_metrics.factory import open_ragas_scorers  # noqa: PLC0415  # imports clients of judges
+
+    measured = MeasuredScorer(prices=Prices.of_settings(settings.generator), find=pattern_finder())
+    return (LabelScorer(), measured), open_ragas_scorers
+
+
+async def _nothing_is_due() -> None:
+    """Begin nothing: no schedule is set."""
+
+
+async def _nobody_is_told(report_id: str) -> None:
+    """Leave the report in the catalog, where it is read."""
