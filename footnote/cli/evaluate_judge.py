@@ -11,7 +11,7 @@ from rich.table import Table
 
 from evaluation.judge_quality import JudgeQuality, PairJudge, ServingJudge, measure, read_pairs, sha256_of
 from evaluation.ragas_metrics.judge_model import JudgeModel
-from footnote.cli.evaluate_documents import EvaluateJudgeDocument
+from footnote.cli.evaluate_documents import EstimateDocument, EvaluateJudgeDocument, JudgeQualityDocument
 from footnote.cli.terminal import messages, output
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
@@ -36,8 +36,8 @@ def show_quality(document: EvaluateJudgeDocument) -> None:
     for column in ("judge", "pairs", "failed", "balanced accuracy", "AUROC", "calibration error"):
         table.add_column(column)
     for each in document.judges:
-        figures = (_told(each[name]) for name in ("balanced_accuracy", "auroc", "calibration_error"))
-        table.add_row(escape(each["judge"]), str(each["n"]), str(each["n_failed"]), *figures)
+        figures = (_told(figure) for figure in (each.balanced_accuracy, each.auroc, each.calibration_error))
+        table.add_row(escape(each.judge), str(each.n), str(each.n_failed), *figures)
     output().print(table)
     if not document.kept:
         messages().print("There is no catalog in the data directory yet: reports will not carry these figures.")
@@ -49,7 +49,9 @@ async def _measure(settings: Settings, path: Path) -> EvaluateJudgeDocument:
     async with _judges(settings) as judges:
         with _progress(n_pairs=len(pairs) * len(judges)) as advance:
             measured = [await measure(judge, pairs, labels=path.name, labels_sha256=sha256, on_progress=advance) for judge in judges]
-    return EvaluateJudgeDocument(judges=[each.as_json() for each in measured], kept=await _keep(settings, measured))
+    return EvaluateJudgeDocument(
+        judges=[JudgeQualityDocument.model_validate(each.as_json()) for each in measured], kept=await _keep(settings, measured)
+    )
 
 
 @asynccontextmanager
@@ -95,5 +97,5 @@ def _progress(*, n_pairs: int) -> Generator[Callable[[int], None]]:
         yield lambda n: progress.advance(task, n)
 
 
-def _told(figure: dict[str, float] | None) -> str:
-    return "–" if figure is None else f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+def _told(figure: EstimateDocument | None) -> str:
+    return "–" if figure is None else f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
