@@ -117,7 +117,7 @@ class Answerer:
         try:
             async with aclosing(verifier.verify(draft)) as events:
                 async for event in events:
-                    if isinstance(event, ClaimJudged):
+                    if isinstance(event, ClaimJudged) and question.run_id is None:
                         self._telemetry.metrics.count_verdict(event.claim.verdict)
                     yield event
             if progress.finish_reason == CANCELLED:  # no model wrote, or verification has heard enough of it

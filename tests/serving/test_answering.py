@@ -7,6 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
+from footnote.core.catalog.evaluation_records import CaseDraft, SetKind
 from footnote.core.errors import InvalidInput, ModelUnavailable, NotFound, Overloaded
 from footnote.core.settings import GeneratorSettings
 from footnote.core.telemetry import Telemetry
@@ -23,6 +24,7 @@ from tests.retrieval.library import OWNER, Library, library  # noqa: F401 - a fi
 
 LEAVE = "Full-time staff have 28 days of paid leave in a calendar year."
 CARRY = "At most five days of leave may be carried over, and they lapse at the end of March."
+LIVE_FIGURES = {"footnote_answers_total", "footnote_tokens_total", "footnote_verdicts_total"}
 DINNER = "Dinner on a business trip is refunded up to 45 crowns when the receipt is handed in."
 
 
@@ -97,6 +99,26 @@ async def test_events_come_in_order_and_the_turn_is_kept(handbook: Library) -> N
     assert tuple(event.claim for event in events if isinstance(event, ClaimJudged)) == turn.claims
     assert "28 days" in turn.shown
     assert await handbook.catalog.turns.get(turn.id, caller=OWNER) == turn
+
+
+async def test_what_a_run_asks_is_marked_and_counts_in_no_live_figure(handbook: Library) -> None:
+    answering = await answerer(handbook, ExtractiveGenerator())
+    telemetry = answering._telemetry
+
+    def counted() -> set[str]:
+        samples = [sample for metric in telemetry.metrics.registry.collect() for sample in metric.samples]
+        return {sample.name for sample in samples if sample.name in LIVE_FIGURES and sample.value}
+
+    cases = [CaseDraft(key="a", labels={"id": "a", "question": "?!"})]
+    made = await handbook.catalog.evaluation_sets.import_cases(cases, name="leave", kind=SetKind.GOLDEN, caller=OWNER)
+    release = await handbook.catalog.releases.ensure_champion({"test": "flag"})
+    run = await handbook.catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=OWNER)
+    text = "How many days of leave do full-time staff have?"
+    turn = finished(await events_of(answering, ask(text, run_id=run.id))).turn
+    assert (await handbook.catalog.turns.get(turn.id, caller=OWNER)).run_id == run.id
+    assert counted() == set()
+    assert finished(await events_of(answering, ask(text))).turn.run_id is None
+    assert counted() == LIVE_FIGURES
 
 
 async def test_every_offset_holds(handbook: Library) -> None:
