@@ -6,9 +6,7 @@ The network is off but for loopback (``--allow-hosts`` in pyproject.toml).
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -36,14 +34,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames and POSTGRES_URL is not None:
         about_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
         metafunc.parametrize("database_kind", ["sqlite"] if about_sqlite else KINDS, scope="session")
-
-
-def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name sets by their sorted elements: tests that run beside each other in several processes need the same names in each."""
-    if not isinstance(val, set | frozenset):
-        return None
-    elements = cast("AbstractSet[object]", val)
-    return "{" + ", ".join(sorted(map(repr, elements))) + "}"
 
 
 @pytest.fixture(scope="session")
