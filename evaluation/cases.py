@@ -34,6 +34,7 @@ class Case:
         gold: where the answer stands. Unanswerable cases have none, and no answers.
         document: the document that the question is about, where it is about one.
         turn_id: the live turn that it was sampled from; its answer is scored as it was given.
+        generated_by: ``rule``, or ``model:`` and the name of the model that wrote it; empty where a person did.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Case:
     gold: tuple[GoldPassage, ...] = ()
     document: str = ""
     turn_id: str | None = None
+    generated_by: str = ""
 
     @property
     def documents(self) -> tuple[str, ...]:
@@ -258,6 +260,7 @@ _READ: dict[str, Callable[[object, str], Any]] = {
     "gold": _list_of(_gold),
     "document": _text,
     "turn_id": _maybe(_filled_text),
+    "generated_by": _text,
 }
 
 _JSON_OF: dict[str, Callable[[Any], Any]] = {

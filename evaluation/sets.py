@@ -10,11 +10,11 @@ from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, Feed
 from footnote.core.types import Caller, Turn
 
 
-def draft_of(case: Case | Tombstone) -> CaseDraft:
-    """Return a case as the catalog takes it."""
+def draft_of(case: Case | Tombstone, *, attachment_ids: tuple[str, ...] = ()) -> CaseDraft:
+    """Return a case as the catalog takes it; ``attachment_ids`` are what it was made of, where that is known better than by names."""
     if isinstance(case, Tombstone):
         return CaseDraft(key=case.id, tombstone=True)
-    return CaseDraft(key=case.id, labels=case_fields(case), documents=case.documents, turn_id=case.turn_id)
+    return CaseDraft(key=case.id, labels=case_fields(case), documents=case.documents, turn_id=case.turn_id, attachment_ids=attachment_ids)
 
 
 def case_of(record: CaseRecord) -> Case:

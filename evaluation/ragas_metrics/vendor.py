@@ -19,6 +19,10 @@ from ragas.metrics.collections.faithfulness.util import (
     NLIStatementPrompt,
     StatementFaithfulnessAnswer,
 )
+from ragas.testset.persona import Persona
+from ragas.testset.synthesizers.base import QueryLength, QueryStyle
+from ragas.testset.synthesizers.single_hop.prompts import GeneratedQueryAnswer, QueryAnswerGenerationPrompt, QueryCondition
+from ragas.testset.transforms.extractors.llm_based import NEROutput, NERPrompt, TextWithExtractionLimit
 
 _analytics.do_not_track.cache_clear()
 
@@ -35,10 +39,19 @@ __all__ = [
     "ContextPrecision",
     "ContextRecall",
     "Faithfulness",
+    "GeneratedQueryAnswer",
     "InstructorBaseRagasLLM",
+    "NEROutput",
+    "NERPrompt",
     "NLIStatementInput",
     "NLIStatementOutput",
     "NLIStatementPrompt",
+    "Persona",
+    "QueryAnswerGenerationPrompt",
+    "QueryCondition",
+    "QueryLength",
+    "QueryStyle",
     "StatementFaithfulnessAnswer",
+    "TextWithExtractionLimit",
     "is_silent",
 ]

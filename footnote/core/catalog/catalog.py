@@ -14,6 +14,7 @@ from footnote.core.catalog.installation import Installation
 from footnote.core.catalog.jobs import Jobs
 from footnote.core.catalog.judge_qualities import JudgeQualities
 from footnote.core.catalog.leases import Leases
+from footnote.core.catalog.live_documents import LiveDocuments
 from footnote.core.catalog.live_turns import LiveTurns
 from footnote.core.catalog.passages import Passages
 from footnote.core.catalog.reindexes import Reindexes
@@ -50,6 +51,7 @@ class Catalog:
         self.releases = Releases(self.database)
         self.turns = Turns(self.database)
         self.passages = Passages(self.database)
+        self.live_documents = LiveDocuments(self.database)
         self.live_turns = LiveTurns(self.database)
         self.feedback = FeedbackBook(self.database)
         self.evaluation_sets = EvaluationSets(self.database)

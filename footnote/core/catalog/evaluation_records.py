@@ -28,6 +28,8 @@ class CaseDraft:
         documents: names of the files that the labels quote or name.
         turn_id: the live turn that it was sampled from.
         tombstone: whether its text was erased: it keeps its place, and is never scored.
+        attachment_ids: attachments whose text the labels hold, beside those that ``documents`` name; where one is gone meanwhile, or not
+            to be read any more, a tombstone is made.
     """
 
     key: str
@@ -35,6 +37,7 @@ class CaseDraft:
     documents: tuple[str, ...] = ()
     turn_id: str | None = None
     tombstone: bool = False
+    attachment_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

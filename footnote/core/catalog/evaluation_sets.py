@@ -53,10 +53,10 @@ class EvaluationSets:
             InvalidInput: the name cannot be used, or there are no cases, too many, or two of the same key.
             NotFound: a live case's turn is not there, or somebody else's.
         """
-        _require_name(name)
+        require_name(name)
         _require_cases(cases)
         async with self._database.write() as session:
-            drafts = await _with_erased_turns(session, cases, caller)
+            drafts = await _with_gone_attachments(session, await _with_erased_turns(session, cases, caller), caller)
             attachments = await _attachments_named(session, {name for draft in drafts for name in draft.documents}, caller)
             content_sha256 = sha256_of(drafts)
             row = await _newest(session, name, caller.owner)
@@ -143,7 +143,12 @@ def sha256_of(cases: Sequence[CaseDraft]) -> str:
 # ------------------------------------------------------------------------------------------------------------- the steps of an import
 
 
-def _require_name(name: str) -> None:
+def require_name(name: str) -> None:
+    """Refuse what cannot be a set's name.
+
+    Raises:
+        InvalidInput: it is empty or too long, or has an ``@`` or outer spaces.
+    """
     if not name.strip() or name != name.strip() or "@" in name or len(name) > MAX_NAME_CHARS:
         raise InvalidInput(
             "The set's name cannot be used.", hint=f"Give 1 to {MAX_NAME_CHARS} characters without `@` and outer spaces.", param="name"
@@ -172,6 +177,21 @@ async def _with_erased_turns(session: AsyncSession, cases: Sequence[CaseDraft], 
             )
     erased = {turn_id for turn_id, turn in turns.items() if turn.erased_at is not None}
     return [replace(case, labels={}, documents=(), tombstone=True) if case.tombstone or case.turn_id in erased else case for case in cases]
+
+
+async def _with_gone_attachments(session: AsyncSession, cases: Sequence[CaseDraft], caller: Caller) -> list[CaseDraft]:
+    """Return the cases, with a tombstone in the place of each that holds text of an attachment that is gone or may not be read any more."""
+    wanted = sorted({attachment_id for case in cases if not case.tombstone for attachment_id in case.attachment_ids})
+    attachment = schema.Attachment
+    there: set[str] = set()
+    for some in _parts(wanted):
+        query = select(attachment.id).where(attachment.id.in_(some), readable_by(session, caller)).with_for_update()
+        there.update(await session.scalars(query))
+    gone = set(wanted) - there
+    return [
+        replace(case, labels={}, documents=(), attachment_ids=(), tombstone=True) if gone & set(case.attachment_ids) else case
+        for case in cases
+    ]
 
 
 async def _attachments_named(session: AsyncSession, names: set[str], caller: Caller) -> dict[str, str]:
@@ -242,11 +262,10 @@ async def _link(session: AsyncSession, set_id: str, drafts: Sequence[CaseDraft],
     linked = select(link.case_id, link.attachment_id).join(case, case.id == link.case_id).where(case.set_id == set_id)
     known = {(row.case_id, row.attachment_id) for row in await session.execute(linked)}
     wanted = {
-        (ids[storable(draft.key)], attachments[name])
+        (ids[storable(draft.key)], attachment_id)
         for draft in drafts
         if not draft.tombstone
-        for name in draft.documents
-        if name in attachments
+        for attachment_id in (*draft.attachment_ids, *(attachments[name] for name in draft.documents if name in attachments))
     }
     rows = [{"case_id": case_id, "attachment_id": attachment_id} for case_id, attachment_id in sorted(wanted - known)]
     if rows:
