@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
-import httpx
+import httpx2
 import openai
 from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletion
@@ -35,7 +35,7 @@ REST_S = 60.0
 """How long a server that is away is left alone before one question tries it again; those in between fail at once."""
 
 _TOO_LONG = re.compile(r"context.?length|context window|max_model_len|maximum.{0,20}length|too (?:long|many tokens)", re.IGNORECASE)
-_VENDOR_ERRORS = (openai.OpenAIError, httpx.HTTPError, ValueError)  # httpx: raised as it is up to openai 2; ValueError: no JSON
+_VENDOR_ERRORS = (openai.OpenAIError, httpx2.HTTPError, ValueError)  # httpx2 is openai's transport; ValueError: no JSON
 
 
 @dataclass(slots=True)

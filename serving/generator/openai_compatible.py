@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-import httpx
+import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
@@ -24,9 +24,9 @@ _FIRST_BACKOFF_S = 0.25
 _LISTING_TIMEOUT_S = 5.0
 _VENDOR_ERRORS = (
     openai.OpenAIError,
-    httpx.HTTPError,
+    httpx2.HTTPError,
     ValueError,
-)  # httpx: raised as it is while a stream is read, up to openai 2; ValueError: no JSON
+)  # httpx2, openai's transport: raised as it is while a stream is read (3.3); ValueError: no JSON
 
 
 class OpenAiGenerator:

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx2
 import openai
 
 from footnote.core.errors import FootnoteError, InvalidInput, ModelUnavailable, Overloaded
@@ -31,7 +32,7 @@ def may_pass(error: Exception) -> bool:
     """Say whether the same request may succeed in a moment: no connection, too much to do, or a fault of the server's."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code in (408, 409, 429) or error.status_code >= 500
-    return isinstance(error, openai.APIConnectionError)
+    return isinstance(error, (openai.APIConnectionError, httpx2.TransportError))
 
 
 def _retry_after_s(error: openai.APIStatusError) -> float:
