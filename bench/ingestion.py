@@ -68,7 +68,8 @@ def main(options: argparse.Namespace) -> None:
 
 def compare(name: str, files_in: Path, *, rounds: int) -> None:
     """Print one line: documents/s and chunks/s end to end, their ratio to the parts alone, and the most memory taken."""
-    ours, theirs = [], []
+    ours: list[dict[str, float]] = []
+    theirs: list[dict[str, float]] = []
     for number in range(rounds):
         for action in ("ingest", "apart") if number % 2 == 0 else ("apart", "ingest"):
             (ours if action == "ingest" else theirs).append(child(action, files_in))

@@ -230,19 +230,27 @@ def _chunk_row(version_id: str, chunk: Chunk) -> dict[str, object]:
 
 
 async def _publish(
-    session: AsyncSession, jobs: Mapping[JobLease, schema.Job], publishings: Mapping[int, Publishing]
+    session: AsyncSession, jobs: Mapping[JobLease, schema.Job], publishings: Mapping[int, Publishing], *, later: Sequence[str] = ()
 ) -> dict[int, Outcome | Exception]:
-    """Publish versions; of two of the same attachment the later one takes the place of the earlier one."""
+    """Publish versions; of two of the same attachment the later one takes the place of the earlier one, which leaves it alone.
+
+    Args:
+        session: the write.
+        jobs: the jobs of leases that hold.
+        publishings: the steps, by place.
+        later: versions that the same write publishes after these.
+    """
     if not publishings:
         return {}
     versions = await _versions(session, [step.version_id for step in publishings.values()])
     attachment_ids = {row.attachment_id for row in versions.values()}
     if len(attachment_ids) < len(publishings) > 1:
         outcomes: dict[int, Outcome | Exception] = {}
-        for place, step in publishings.items():
-            outcomes |= await _publish(session, jobs, {place: step})
+        in_turn = [step.version_id for step in publishings.values()]
+        for n_done, (place, step) in enumerate(publishings.items(), start=1):
+            outcomes |= await _publish(session, jobs, {place: step}, later=in_turn[n_done:])
         return outcomes
-    retired = await _retire_others(session, versions)
+    retired = await _retire_others(session, versions, later=later)
     await _show(session, publishings, versions)
     for step in publishings.values():
         _complete(jobs[step.lease], step.note)
@@ -268,11 +276,11 @@ async def _versions(session: AsyncSession, version_ids: Sequence[str]) -> dict[s
     return {row.id: row for row in await session.execute(query)}
 
 
-async def _retire_others(session: AsyncSession, versions: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+async def _retire_others(session: AsyncSession, versions: Mapping[str, Any], *, later: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Retire what versions take the place of, the others of the same attachment and edition; return those for each."""
     query = select(schema.Version.id, schema.Version.attachment_id, schema.Version.edition).where(
         schema.Version.attachment_id.in_([row.attachment_id for row in versions.values()]),
-        schema.Version.id.not_in(versions),
+        schema.Version.id.not_in([*versions, *later]),
         schema.Version.state != VersionState.RETIRED,
     )
     others = (await session.execute(query)).all()

@@ -1,11 +1,12 @@
 """Steps of many jobs in one write: as many statements as for one, and what is refused touches no other."""
 
 from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from footnote.core.catalog.building import Beginning, Publishing, SpaceTaken, Step, Storing
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.documents import read_document
-from footnote.core.catalog.jobs import JobLease, LeaseLost, Note
+from footnote.core.catalog.jobs import JobLease, LeaseLost, Note, new_ingest_job
 from footnote.core.catalog.records import JobRecord, VersionRecord
 from footnote.core.types import JobState, VersionState
 from tests.core.catalog.story import LEASE_S, MAX_ATTEMPTS, PARSER, attach, chunks, collection, document, upload
@@ -40,14 +41,17 @@ class Counted:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.n = 0
-        event.listen(catalog.database._engine.sync_engine, "before_cursor_execute", self._count)
 
     def _count(self, *_: object) -> None:
         self.n += 1
 
     async def build(self, steps: list[Step]) -> list[object]:
         self.n = 0
-        return list(await self._catalog.versions.build_all(steps))
+        event.listen(Engine, "before_cursor_execute", self._count)
+        try:
+            return list(await self._catalog.versions.build_all(steps))
+        finally:
+            event.remove(Engine, "before_cursor_execute", self._count)
 
 
 async def test_steps_of_many_jobs_take_as_many_statements_as_those_of_one(catalog: Catalog) -> None:
@@ -93,15 +97,31 @@ async def test_what_is_refused_touches_no_other(catalog: Catalog) -> None:
     assert (await catalog.jobs.get(other.id)).version_id is None
 
 
-async def test_of_two_versions_of_an_attachment_published_at_once_one_is_shown(catalog: Catalog) -> None:
+async def test_of_two_versions_of_an_attachment_published_at_once_the_later_one_is_shown(catalog: Catalog) -> None:
+    ((job, lease),) = await claimed(catalog, n=1)
+    async with catalog.database.write() as session:
+        session.add(new_ingest_job(attachment_id=job.attachment_id, owner=job.owner))
+    ((again, again_lease),) = await catalog.jobs.claim_many(worker_id="w", lease_s=LEASE_S, max_attempts=MAX_ATTEMPTS, n=1)
+    begun = await catalog.versions.build_all(
+        [await beginning(catalog, job, lease), await beginning(catalog, again, again_lease, recipe="recipe-2")]
+    )
+    first, second = [version for version in begun if isinstance(version, VersionRecord)]
+    # What an outcome names leaves the index: never what is shown at the end.
+    published = await catalog.versions.build_all([Publishing(first.id, 1, lease), Publishing(second.id, 1, again_lease)])
+    assert published == [(), (first.id,)]
+    assert (await catalog.attachments.by_id(job.attachment_id)).live_version_id == second.id
+    assert await catalog.versions.abandoned() == (first.id,)
+    assert [(await catalog.jobs.get(each.id)).state for each in (job, again)] == [JobState.COMPLETED] * 2
+
+
+async def test_a_version_that_is_published_takes_the_place_of_the_one_before(catalog: Catalog) -> None:
     ((job, lease),) = await claimed(catalog, n=1)
     (begun,) = await catalog.versions.build_all([await beginning(catalog, job, lease)])
     assert isinstance(begun, VersionRecord)
     await catalog.versions.publish(begun.id, n_points=1, lease=lease)
-    attachment = await catalog.attachments.by_id(job.attachment_id)
     await catalog.attachments.read_again([begun.id])
-    again = (await catalog.jobs.claim_many(worker_id="w", lease_s=LEASE_S, max_attempts=MAX_ATTEMPTS, n=1))[0]
-    (new,) = await catalog.versions.build_all([await beginning(catalog, *again, recipe="recipe-2")])
+    ((again, again_lease),) = await catalog.jobs.claim_many(worker_id="w", lease_s=LEASE_S, max_attempts=MAX_ATTEMPTS, n=1)
+    (new,) = await catalog.versions.build_all([await beginning(catalog, again, again_lease, recipe="recipe-2")])
     assert isinstance(new, VersionRecord)
-    assert await catalog.versions.build_all([Publishing(new.id, 1, again[1])]) == [(begun.id,)]
-    assert (await catalog.attachments.by_id(attachment.id)).live_version_id == new.id
+    assert await catalog.versions.build_all([Publishing(new.id, 1, again_lease)]) == [(begun.id,)]
+    assert (await catalog.attachments.by_id(job.attachment_id)).live_version_id == new.id
