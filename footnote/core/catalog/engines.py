@@ -9,7 +9,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from footnote.core.catalog.one_trip_sqlite import connect
+from footnote.core.catalog.one_trip_sqlite import BEGIN, connect
 from footnote.core.errors import InvalidSettings
 
 BUSY_TIMEOUT_MS = 30_000
@@ -130,7 +130,7 @@ def _set_pragmas(connection: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("footnote_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else BEGIN)
 
 
 def vacuum(connection: Connection) -> None:

@@ -1,12 +1,12 @@
 """SQLite with one trip to its thread for each statement.
 
 aiosqlite makes four of one statement (a cursor, executing, fetching, closing), and a trip takes longer than most statements of the catalog.
-Here rows come with the statement.
+Here rows come with the statement, a transaction begins with its first one, and one that has ended is not ended again.
 """
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -15,11 +15,22 @@ import aiosqlite
 FIRST_ROWS = 500
 """Rows that come with a statement: nearly always all, and never so many that a long result which is read bit by bit fills the memory."""
 
+BEGIN = "BEGIN"
+"""Begins a transaction that takes its locks, and its view of the database, with the first statement that needs them."""
+
 Result = TypeVar("Result")
+
+
+def _begun(function: Callable[[sqlite3.Connection], Result], connection: sqlite3.Connection) -> Result:
+    connection.execute(BEGIN)
+    return function(connection)
 
 
 class OneTripConnection(aiosqlite.Connection):
     """A connection whose cursors are one trip each. Await it to open it."""
+
+    _is_to_begin = False
+    _has_ended = False
 
     def cursor(self) -> "OneTripCursor":  # type: ignore[override]
         return OneTripCursor(self)
@@ -30,7 +41,27 @@ class OneTripConnection(aiosqlite.Connection):
 
     async def run(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a function in the connection's thread."""
+        if self._is_to_begin:
+            function = partial(_begun, function)
+        self._is_to_begin = self._has_ended = False  # before it is queued: whoever is cancelled meanwhile has to roll back
         return await self._execute(function, self._conn)
+
+    def begin_with_next(self) -> None:
+        """Begin a transaction with the next statement: a ``BEGIN`` alone locks nothing, and sees nothing yet."""
+        self._is_to_begin = True
+
+    async def commit(self) -> None:
+        """Commit what was begun."""
+        await self._end_transaction(super().commit)
+
+    async def rollback(self) -> None:
+        """Roll back what was begun; SQLAlchemy asks for it before it lends a connection again, also after a commit."""
+        await self._end_transaction(super().rollback)
+
+    async def _end_transaction(self, end: Callable[[], Awaitable[None]]) -> None:
+        if not self._is_to_begin and not self._has_ended:
+            await end()
+        self._is_to_begin, self._has_ended = False, True
 
 
 class OneTripCursor:
@@ -54,6 +85,9 @@ class OneTripCursor:
 
     async def execute(self, operation: str, parameters: Sequence[Any] = ()) -> Self:
         """Execute a statement and fetch its first rows."""
+        if operation == BEGIN:
+            self._connection.begin_with_next()
+            return self
         return await self._connection.run(lambda connection: self._noting(connection.execute(operation, parameters)))
 
     async def executemany(self, operation: str, seq_of_parameters: Iterable[Sequence[Any]]) -> Self:

@@ -1,10 +1,12 @@
 """SQLite in one trip for each statement: the same rows as by the driver's own cursors, also where a result is read bit by bit."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiosqlite import Connection
 from sqlalchemy import text
 
 from footnote.core.catalog.catalog import Catalog
@@ -24,7 +26,18 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counted["trips"] += 1
         return await run(self, function)
 
+    ends = {name: getattr(Connection, name) for name in ("commit", "rollback")}
+
+    def counting(name: str) -> Callable[[OneTripConnection], Any]:
+        async def end(self: OneTripConnection) -> None:
+            counted["ends"] += 1
+            await ends[name](self)
+
+        return end
+
     monkeypatch.setattr(OneTripConnection, "run", count)
+    for name in ends:
+        monkeypatch.setattr(Connection, name, counting(name))
     return counted
 
 
@@ -34,6 +47,52 @@ async def test_a_statement_is_one_trip(catalog: Catalog, trips: Counter[str]) ->
         trips.clear()
         assert (await session.execute(text("SELECT 2"))).scalars().all() == [2]
         assert trips["trips"] == 1
+
+
+async def test_beginning_to_read_is_no_trip_and_a_transaction_ends_in_one(catalog: Catalog, trips: Counter[str]) -> None:
+    async with catalog.database.read() as session:
+        await session.execute(text("SELECT 1"))
+    assert trips == {"trips": 1, "ends": 1}
+    trips.clear()
+    async with catalog.database.write() as session:
+        await session.execute(text("SELECT 1"))
+    assert trips == {"trips": 2, "ends": 1}, "a write takes its lock before its first statement"
+    trips.clear()
+    async with catalog.database.read() as session:
+        await session.connection()
+    assert trips == {}
+
+
+async def test_a_reader_sees_one_state_from_its_first_statement_on(catalog: Catalog) -> None:
+    count = text("SELECT count(*) FROM leases")
+    async with catalog.database.read() as session:
+        before = await session.scalar(count)
+        assert await catalog.leases.take("anything", holder="a", ttl_s=60)
+        assert await session.scalar(count) == before
+    async with catalog.database.read() as session:
+        assert await session.scalar(count) == (before or 0) + 1
+
+
+async def test_a_write_that_is_cancelled_is_rolled_back_before_its_connection_is_lent_again(catalog: Catalog) -> None:
+    updated = asyncio.Event()
+
+    async def write() -> None:
+        async with catalog.database.write() as session:
+            await session.execute(text("UPDATE collections SET name = 'lost'"))
+            updated.set()
+            await session.execute(text(f"SELECT max(i) FROM ({NUMBERS})"), {"count": 10**5})
+            await asyncio.Event().wait()
+
+    writing = asyncio.create_task(write())
+    await updated.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    async with catalog.database.write() as session:
+        assert await session.scalar(text("SELECT count(*) FROM collections WHERE name = 'lost'")) == 0
+        await session.execute(text("UPDATE collections SET name = 'kept'"))
+    async with catalog.database.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM collections WHERE name = 'kept'")) == 1
 
 
 @pytest.mark.parametrize("count", [1, FIRST_ROWS - 1, FIRST_ROWS, FIRST_ROWS + 1, 3 * FIRST_ROWS + 7])
