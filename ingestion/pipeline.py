@@ -16,7 +16,7 @@ import numpy as np
 from footnote.core.blobs import BlobStore
 from footnote.core.catalog.building import Beginning, Outcome, Publishing, Step, Storing
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.documents import ReadDocument, read_document
+from footnote.core.catalog.documents import BytesOfOwner, ReadDocument, read_document
 from footnote.core.catalog.jobs import JobLease, Note
 from footnote.core.catalog.records import JobRecord, VersionRecord
 from footnote.core.catalog.reindexes import Assignment, Target
@@ -43,8 +43,13 @@ JOINED_WRITES = 32
 JOINED_CHUNKS = 500
 """Chunks that one of these writes may store; more are stored apart from them."""
 
-LINGER_S = 0.05
-"""How long a write waits for those of other documents, where others are on their way: a transaction for each would cost more than it."""
+LINGER_S = 0.2
+LINGER_PER_JOB_S = LINGER_S / 16
+"""How long a write, to the catalog or to the index, waits for those of other documents: at most, and for each that is on its way.
+
+Each write goes to the disk before anything is told of it, which costs more than many small documents together; and the more there are on
+their way, the sooner others come along.
+"""
 
 JOINED_UPSERTS = 64
 JOINED_READS = 64
@@ -112,6 +117,7 @@ class Pipeline:
         self._writes: Joined[Step, Outcome] = Joined(catalog.versions.build_all, at_most=JOINED_WRITES, linger_s=self._linger_s)
         self._assignments: Joined[JobRecord, Assignment] = Joined(catalog.reindexes.assignments_of, at_most=JOINED_READS)
         self._payloads: Joined[str, _Payload] = Joined(self._read_payloads, at_most=JOINED_READS)
+        self._documents: Joined[BytesOfOwner, bool] = Joined(self._are_read, at_most=JOINED_READS)
         self._reading = OneAtATime()
         self._spaces: dict[str, _Space] = {}
 
@@ -133,11 +139,11 @@ class Pipeline:
             self._progress.take(lease)
 
     def _linger_s(self) -> float:
-        return LINGER_S if self._n_running > 1 else 0.0
+        return linger_s(self._n_running)
 
     async def end_writes(self) -> None:
         """End the writes that are under way for jobs that were cancelled: these would wait for as long as a store is silent."""
-        for joined in (self._writes, self._assignments, self._payloads):
+        for joined in (self._writes, self._assignments, self._payloads, self._documents):
             await joined.close()
         for space in self._spaces.values():
             await space.upserts.close()
@@ -195,9 +201,8 @@ class Pipeline:
                 await index.upsert([point for points in batches for point in points])
                 return [None] * len(batches)
 
-            self._spaces[name] = _Space(
-                embedder, index, EmbeddingBatches(embedder, give_way=self._give_way), Joined(upsert, at_most=JOINED_UPSERTS)
-            )
+            upserts: Joined[Sequence[Point], None] = Joined(upsert, at_most=JOINED_UPSERTS, linger_s=self._linger_s)
+            self._spaces[name] = _Space(embedder, index, EmbeddingBatches(embedder, give_way=self._give_way), upserts)
         return self._spaces[name]
 
     async def _follow_changes(self, work: _Work) -> None:
@@ -233,22 +238,22 @@ class Pipeline:
 
     async def _begin(self, work: _Work) -> tuple[VersionRecord, Document]:
         """Return the pending version and its document, which is read unless this owner's same bytes were, or are at this moment."""
-        bytes_of_owner = {
-            "owner": work.assignment.owner,
-            "blob_sha256": work.assignment.blob_sha256,
-            "parser": work.recipe.parser,
-        }
-        async with self._reading.of(tuple(bytes_of_owner.values())):
-            known = await self._catalog.versions.find_document(**bytes_of_owner)
+        its = BytesOfOwner(owner=work.assignment.owner, blob_sha256=work.assignment.blob_sha256, parser=work.recipe.parser)
+        async with self._reading.of(its):
+            known = await self._catalog.versions.find_document(**its._asdict()) if await self._documents.add(its) else None
             if known is not None:
                 return await self._begin_version(work, known[0]), known[1]
-            read = await read_document(await self._read(work), **bytes_of_owner)
+            read = await read_document(await self._read(work), **its._asdict())
             version = await self._begin_version(work, read)
         if version.document_id == read.id:
             return version, read.document
         # Another worker read the same bytes at the same time, perhaps on a host that recognises other text in their pictures. Offsets have
         # to point into the document that is kept.
         return version, await self._catalog.versions.document_of(version.id)
+
+    async def _are_read(self, some: Sequence[BytesOfOwner]) -> list[bool]:
+        known = await self._catalog.versions.known_documents(some)
+        return [each in known for each in some]
 
     async def _begin_version(self, work: _Work, document: str | ReadDocument) -> VersionRecord:
         recipe = work.recipe
@@ -372,6 +377,11 @@ class Pipeline:
     ) -> None:
         rounded = {step: round(taken, 3) for step, taken in (seconds or {}).items()}
         self._progress.note(lease, Note(state, counts or {}, rounded))
+
+
+def linger_s(n_running: int) -> float:
+    """Return how long a write waits for others while so many jobs run."""
+    return min(LINGER_S, LINGER_PER_JOB_S * n_running) if n_running > 1 else 0.0
 
 
 def _batches(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:

@@ -298,7 +298,8 @@ class _Watch:
     def __init__(self, process: CagedProcess, limits: CageLimits) -> None:
         self._process = process
         self._limits = limits
-        self._started_s = self._next_s = self._next_family_s = time.monotonic()
+        self._started_s = self._next_s = time.monotonic()
+        self._next_family_s = self._started_s + _LOOK_AT_FAMILY_EVERY_S  # most documents are done before, and start nothing
         self._cpu_before_s = self._usage([])[1]
 
     def look(self) -> None:

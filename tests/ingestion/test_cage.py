@@ -241,6 +241,25 @@ async def test_pages_are_told_while_they_are_read(tmp_path: Path) -> None:
     assert threads == {loop_thread}
 
 
+def test_no_process_of_the_machine_is_looked_at_for_a_document_that_is_soon_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caged_process, "_LOOK_AT_FAMILY_EVERY_S", 1_000)
+    looks: list[psutil.Process] = []
+
+    def noted(self: psutil.Process, *, recursive: bool = False) -> list[psutil.Process]:
+        looks.append(self)
+        return []
+
+    monkeypatch.setattr(psutil.Process, "children", noted)
+    limits = ParsingLimits(max_pages=10, max_text_chars=10_000, max_expanded_bytes=10 * MIB)
+    process = CagedProcess(LIMITS)
+    try:
+        process.call([Request(action="parse", cpu_s=10, path=str(small_pdf(tmp_path)), filename="a.pdf", limits=limits)])
+        assert process.peak_bytes > MIB
+        assert looks == []
+    finally:
+        process.close()
+
+
 async def test_processes_are_replaced_after_many_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.parser_pool.MAX_DOCUMENTS_PER_PROCESS", 2)
     note = small_pdf(tmp_path)

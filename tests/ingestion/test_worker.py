@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from footnote.core.catalog.collections import DEFAULT_COLLECTION
 from footnote.core.errors import IndexUnavailable
 from footnote.core.types import Access, Comparison, Document, JobState
+from ingestion import pipeline
 from ingestion import worker as worker_module
 from ingestion.parser_pool import ParserPool, Progress
 from retrieval.index.port import IndexQuery
@@ -299,3 +300,21 @@ async def test_the_same_bytes_are_read_once(ingestion: Ingestion, monkeypatch: p
     assert (other.job.id, other.live_version_id) != (one.job.id, one.live_version_id)
     assert await ingestion.index.count(version_id=other.live_version_id) == other.job.counts["chunks"] > 5
     assert read == ["one.md"]
+
+
+def test_a_write_waits_for_others_only_where_there_are_any_and_the_longer_the_more_there_are() -> None:
+    assert pipeline.linger_s(1) == 0
+    assert 0 < pipeline.linger_s(2) < pipeline.linger_s(8) < pipeline.linger_s(16) == pipeline.linger_s(1_000) == pipeline.LINGER_S
+
+
+async def test_points_of_small_documents_are_written_together(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each write goes to the disk, and takes longer than many small documents together."""
+    monkeypatch.setattr(pipeline, "linger_s", lambda n_running: 1.0 if n_running > 1 else 0.0)
+    uploaded = [await ingestion.upload(f"Pump {number} delivers {number} litres.", filename=f"{number}.md") for number in range(4)]
+    worker = await ingestion.start()
+    try:
+        done = [await ingestion.final(each) for each in uploaded]
+    finally:
+        await worker.close()
+    assert {each.job.state for each in done} == {JobState.COMPLETED}
+    assert ingestion.index.n_upserts < len(uploaded)

@@ -1,8 +1,8 @@
 """Documents as rows: one for each owner's bytes and parser. All within a session that somebody else has open."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Text, cast, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,14 @@ from footnote.core.catalog.moment import now
 from footnote.core.catalog.near_duplicates import make_findable, nearly_the_same
 from footnote.core.ids import new_id
 from footnote.core.types import Document
+
+
+class BytesOfOwner(NamedTuple):
+    """What there is one document for: bytes of an owner, read by a parser."""
+
+    owner: str
+    blob_sha256: str
+    parser: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +36,9 @@ class ReadDocument:
     elements: JsonText
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> BytesOfOwner:
         """What there is one document for."""
-        return self.owner, self.blob_sha256, self.parser
+        return BytesOfOwner(self.owner, self.blob_sha256, self.parser)
 
 
 async def read_document(document: Document, *, owner: str, blob_sha256: str, parser: str) -> ReadDocument:
@@ -79,7 +87,7 @@ async def keep_documents(session: AsyncSession, documents: Sequence[ReadDocument
         session: a write beside which nobody stores documents.
         documents: what parsers made.
     """
-    known = await _known(session, documents)
+    known = await known_documents(session, [each.key for each in documents])
     kept: list[str] = []
     for each in documents:
         if each.key not in known:
@@ -89,15 +97,14 @@ async def keep_documents(session: AsyncSession, documents: Sequence[ReadDocument
     return kept
 
 
-async def _known(session: AsyncSession, documents: Sequence[ReadDocument]) -> dict[tuple[str, str, str], str]:
-    if not documents:
+async def known_documents(session: AsyncSession, keys: Collection[BytesOfOwner]) -> dict[BytesOfOwner, str]:
+    """Return the ids of documents that are there."""
+    if not keys:
         return {}
     stored = schema.Document
     key = tuple_(stored.owner, stored.blob_sha256, stored.parser)
-    rows = await session.execute(
-        select(stored.id, stored.owner, stored.blob_sha256, stored.parser).where(key.in_([each.key for each in documents]))
-    )
-    return {(row.owner, row.blob_sha256, row.parser): row.id for row in rows}
+    rows = await session.execute(select(stored.id, stored.owner, stored.blob_sha256, stored.parser).where(key.in_(keys)))
+    return {BytesOfOwner(row.owner, row.blob_sha256, row.parser): row.id for row in rows}
 
 
 async def _store(session: AsyncSession, read: ReadDocument) -> None:

@@ -1,6 +1,6 @@
 """Documents, versions and chunks: what search may see is decided here, by one write."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from footnote.core.catalog import schema
 from footnote.core.catalog.building import Beginning, Outcome, Publishing, Step, build, insert_chunks, note_n_chunks
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.detaching import WHOLE
-from footnote.core.catalog.documents import document_of, find_document, keep_documents, read_document
+from footnote.core.catalog.documents import BytesOfOwner, document_of, find_document, keep_documents, known_documents, read_document
 from footnote.core.catalog.jobs import JobLease, require_lease
 from footnote.core.catalog.records import TextSpan, VersionRecord, View
 from footnote.core.catalog.unused_documents import forget_unused_documents
@@ -38,6 +38,11 @@ class Versions:
         async with self._database.read() as session:
             row = await find_document(session, stored.owner == owner, stored.blob_sha256 == blob_sha256, stored.parser == parser)
         return None if row is None else (row.id, await document_of(row))
+
+    async def known_documents(self, keys: Collection[BytesOfOwner]) -> dict[BytesOfOwner, str]:
+        """Return which of these bytes there are documents of, by one query, with their ids."""
+        async with self._database.read() as session:
+            return await known_documents(session, keys)
 
     async def store_document(self, document: Document, *, owner: str, blob_sha256: str, parser: str, lease: JobLease) -> str:
         """Keep what the parser made, unless there is a document of these bytes already; return the id of what is kept.
