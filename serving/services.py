@@ -17,6 +17,7 @@ from retrieval.spaces import Spaces
 from serving.answer import AnswerEvent, Question
 from serving.erasing import Eraser
 from serving.evaluating import Evaluating
+from serving.generated_sets import GeneratesSets
 
 
 class Answers(Protocol):
@@ -53,6 +54,7 @@ class Services:
     answers: Answers
     release: Release
     evaluation: Evaluating
+    set_generator: GeneratesSets
     wake_ingestion: Callable[[], None]
     announce: Callable[[str], None]
     health: Callable[[], Awaitable[Sequence[PartHealth]]]

@@ -19,6 +19,8 @@ from footnote.cli.api_objects import (
     EvaluationSet,
     FileCitation,
     Footnote,
+    GeneratedSet,
+    GenerationStep,
     ImportedSet,
     Readiness,
     Receipt,
@@ -148,6 +150,16 @@ class ApiClient:
         """Make a version of an evaluation set."""
         body = {"name": name, "kind": kind, "cases": list(cases)}
         return ImportedSet.model_validate(self._call("POST", "evaluation_sets", body=body))
+
+    def generate_set(
+        self, name: str, *, collection_id: str | None, cases: int, by: str, seed: int
+    ) -> Iterator[GenerationStep | GeneratedSet]:
+        """Yield how far the generation of a set is, and at last what came of it."""
+        body: dict[str, Any] = {"name": name, "cases": cases, "by": by, "seed": seed, "stream": True}
+        body |= {} if collection_id is None else {"vector_store_id": collection_id}
+        for event in self._events("evaluation_sets/generate", body):
+            kind = GenerationStep if event["object"] == "evaluation_set.progress" else GeneratedSet
+            yield kind.model_validate(event)
 
     def sets(self, name: str | None = None) -> Iterator[EvaluationSet]:
         return self._all("evaluation_sets", EvaluationSet, query={} if name is None else {"name": name})

@@ -246,3 +246,21 @@ class ImportedSet(EvaluationSet):
     is_new: bool
     unresolved: list[str]
     unresolved_cases: int
+
+
+class GenerationStep(ApiObject):
+    """How far the generation of a set is."""
+
+    step: str
+    done: int
+    total: int
+
+
+class GeneratedSet(ApiObject):
+    """What the generation of a set came to."""
+
+    evaluation_set: ImportedSet | None = None
+    files: int
+    kinds: dict[str, int]
+    cases_of_files: dict[str, int]
+    left_out: dict[str, int]

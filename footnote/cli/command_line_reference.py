@@ -28,6 +28,7 @@ from footnote.cli.json_documents import (
 from footnote.cli.main import app
 from footnote.cli.reindex_documents import ReindexDocument
 from footnote.cli.sets import ImportedSetDocument, SetsDocument
+from footnote.cli.sets_generate import GeneratedSetDocument
 
 INTRODUCTION = """\
 # Command line
@@ -64,6 +65,7 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "documents erase": ErasedFiles,
     **{f"reindex {action}": ReindexDocument for action in ("start", "status", "flip", "back", "cancel", "drop")},
     "sets import": ImportedSetDocument,
+    "sets generate": GeneratedSetDocument,
     "sets list": SetsDocument,
     "evaluate judge": EvaluateJudgeDocument,
     "doctor": DoctorDocument,

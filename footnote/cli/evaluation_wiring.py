@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import partial
 from typing import Protocol
 
+from evaluation.generating.by_model import QuestionWriter
+from evaluation.generating.generator import OpenWriter
 from evaluation.reporting import Reporter
 from evaluation.running import Runner
 from evaluation.scores import Scorer
@@ -100,6 +102,42 @@ def _loaded(settings: Settings) -> tuple[tuple[Scorer, Scorer], OpenRagasScorers
 
     measured = MeasuredScorer(prices=Prices.of_settings(settings.generator), find=pattern_finder())
     return (LabelScorer(), measured), open_ragas_scorers
+
+
+def question_writer(settings: Settings) -> OpenWriter | None:
+    """Return what opens the language model that writes questions for evaluation sets; None where the settings name none.
+
+    It is the one that judges, else the one that answers, where that is at a server.
+    """
+    model = questions_by(settings)
+    return None if model is None else partial(_open_writer, model)
+
+
+def questions_by(settings: Settings) -> JudgeSettings | None:
+    """Return where the model is that writes questions, and how it is asked."""
+    judge, generator = settings.evaluation.judge, settings.generator
+    if judge.kind == "openai_compatible":
+        return judge
+    if generator.kind != "openai" or not generator.base_url:
+        return None
+    at_generator = {"base_url": generator.base_url, "model": generator.model, "api_key": generator.api_key}
+    return judge.model_copy(update={"kind": "openai_compatible", **at_generator})
+
+
+@asynccontextmanager
+async def _open_writer(model: JudgeSettings) -> AsyncGenerator[QuestionWriter]:
+    writer = await offload(_writer, model)
+    try:
+        yield writer
+    finally:
+        await writer.close()
+
+
+def _writer(model: JudgeSettings) -> QuestionWriter:
+    from evaluation.ragas_metrics.judge_model import JudgeModel  # noqa: PLC0415  # imports clients of judges
+    from evaluation.ragas_metrics.question_writer import RagasQuestionWriter  # noqa: PLC0415  # imports RAGAS
+
+    return RagasQuestionWriter(JudgeModel(model))
 
 
 async def _nothing_is_due() -> None:

@@ -65,13 +65,13 @@ def import_set(client: ApiClient, path: Path, *, name: str, kind: str) -> Import
     cases = [{"id": case.id, "tombstone": True} if isinstance(case, Tombstone) else case_fields(case) for case in read_set(path)]
     imported = client.import_set(name, cases, kind=kind)
     return ImportedSetDocument(
-        set=_document(imported), is_new=imported.is_new, unresolved=imported.unresolved, unresolved_cases=imported.unresolved_cases
+        set=set_document(imported), is_new=imported.is_new, unresolved=imported.unresolved, unresolved_cases=imported.unresolved_cases
     )
 
 
 def list_sets(client: ApiClient, *, name: str | None) -> SetsDocument:
     """List the versions of sets that may be read, of one name or of all."""
-    return SetsDocument(sets=[_document(each) for each in client.sets(name)])
+    return SetsDocument(sets=[set_document(each) for each in client.sets(name)])
 
 
 def exported(client: ApiClient, wanted: str) -> "tuple[Case | Tombstone, ...]":
@@ -142,7 +142,8 @@ def _chosen(sets: Sequence[EvaluationSet], wanted: str) -> EvaluationSet:
     return max(fitting, key=lambda each: (each.number, each.id))
 
 
-def _document(found: EvaluationSet) -> SetDocument:
+def set_document(found: EvaluationSet) -> SetDocument:
+    """Return a version of a set as commands print it."""
     return SetDocument(
         id=found.id,
         name=found.name,

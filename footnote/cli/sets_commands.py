@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from footnote.cli.failure import FAILED
 from footnote.cli.options import AsJson, DataDir, Key, ServerChoice, Url
 
 sets_app = typer.Typer(
@@ -14,11 +15,12 @@ sets_app = typer.Typer(
 
 @sets_app.callback()
 def sets() -> None:
-    """Import, list and export evaluation sets: questions with what is known about their answers, in numbered versions.
+    """Import, generate, list and export evaluation sets: questions with what is known about their answers, in numbered versions.
 
     For example:
 
         footnote sets import examples/handbook-questions.jsonl --name handbook
+        footnote sets generate --name drawn
         footnote sets export handbook@1 handbook.jsonl
     """
 
@@ -49,6 +51,45 @@ def import_(
     with connect_to(ServerChoice(data_dir, url, key)) as client:
         document = import_set(client, file, name=name, kind=kind)
     print_json(document) if as_json else show_imported(document)
+
+
+@sets_app.command("generate")
+def generate(
+    *,
+    name: Annotated[str, typer.Option("--name", "-n", help="The set that they are a version of.", metavar="NAME")],
+    collection: Annotated[
+        str | None,
+        typer.Option("--collection", "-c", help="Make questions of this collection's files alone.", show_default=False, metavar="NAME"),
+    ] = None,
+    cases: Annotated[int, typer.Option(min=1, max=2_000, help="So many cases at most.")] = 100,
+    by: Annotated[
+        str, typer.Option(help="`rule`: in seconds, from tables, headings, definitions and figures. `model`: by a language model.")
+    ] = "rule",
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Another one draws other questions.")] = 0,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make questions of your own documents, each with the words of the document that answer it.
+
+    Some ask for what no document holds. By rule no language model is needed; with `--by model` the one of `evaluation.judge` writes, or
+    else the one that answers, where that is at a server. The same documents and seed give the same cases by rule.
+
+    For example:
+
+        footnote sets generate --name drawn --cases 200
+        footnote sets generate --name contracts --collection contracts --by model
+    """
+    from footnote.cli.connection import connect_to
+    from footnote.cli.sets_generate import generate_set, generation_bar, show_generated
+    from footnote.cli.terminal import print_json
+
+    with connect_to(ServerChoice(data_dir, url, key)) as client, generation_bar() as on_progress:
+        document = generate_set(client, name=name, collection=collection, cases=cases, by=by, seed=seed, on_progress=on_progress)
+    print_json(document) if as_json else show_generated(document)
+    if document.set is None:
+        raise typer.Exit(FAILED)
 
 
 @sets_app.command("list")

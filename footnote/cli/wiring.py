@@ -8,8 +8,9 @@ from pathlib import Path
 
 import footnote
 from evaluation.front_desk import FrontDesk
+from evaluation.generating.generator import SetGenerator
 from evaluation.worker import EvaluationWorker, RunParts
-from footnote.cli.evaluation_wiring import cases_at_once, open_run_parts, start_evaluation
+from footnote.cli.evaluation_wiring import cases_at_once, open_run_parts, question_writer, start_evaluation
 from footnote.core.attention import Attention
 from footnote.core.blobs import BlobStore
 from footnote.core.blobs.factory import create_blob_store
@@ -348,6 +349,7 @@ def _services(
         answers=Attended(answering.answerer(max_concurrent_answers(settings)), attention),
         release=answering.release,
         evaluation=FrontDesk(catalog=stores.catalog, release_id=answering.release.id, wake=wake_evaluation),
+        set_generator=SetGenerator(stores.catalog, open_writer=question_writer(settings), give_way=attention.give_way),
         wake_ingestion=worker.wake,
         announce=announce,
         health=health,

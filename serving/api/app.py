@@ -15,6 +15,7 @@ from serving.api import (
     feedback,
     file_batches,
     files,
+    generated_sets,
     health,
     metrics,
     models,
@@ -64,7 +65,7 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
     app.state.authentication = Authentication(settings)
     install_error_handlers(app)
     documents = (files, uploads, vector_stores, vector_store_files, file_batches, search, reindexing, sources)
-    for module in (chat, models, turns, feedback, *documents, evaluation_sets, health, metrics, operator):
+    for module in (chat, models, turns, feedback, *documents, evaluation_sets, generated_sets, health, metrics, operator):
         app.include_router(module.router)
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_upload_bytes=settings.server.max_upload_bytes)

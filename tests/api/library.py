@@ -18,6 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from evaluation.front_desk import FrontDesk
+from evaluation.generating.generator import SetGenerator
+from footnote.core.attention import Attention
 from footnote.core.blobs import FolderBlobStore
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.database import sqlite_url
@@ -212,6 +214,7 @@ async def open_parts(settings: Settings, answers: ScriptedAnswers) -> AsyncGener
             answers=answers,
             release=release,
             evaluation=FrontDesk(catalog=catalog, release_id=release.id, wake=lambda: None),
+            set_generator=SetGenerator(catalog, open_writer=None, give_way=Attention().give_way),
             wake_ingestion=worker.wake,
             announce=lambda _url: None,
             health=health,

@@ -65,3 +65,34 @@ def test_a_mistake_is_named_with_its_line(served: Served, tmp_path: Path) -> Non
     ):
         with pytest.raises(CommandFailed, match=message):
             run(served, *arguments)
+
+
+def test_a_set_is_generated_from_documents(served: Served) -> None:
+    rows = ("Boat | Due | Deadline", "--- | --- | ---", "Barge | 14 pounds | 3 days", "Ferry | 23 pounds | 9 days")
+    rules = "\n".join(("# Dues of the lock", "", *(f"| {row} |" for row in rows), "")).encode()
+    with served.client() as client:
+        store = client.vector_stores.create(name="cli-lock")
+        client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=("cli-lock-dues.md", rules), poll_interval_ms=50)
+    chosen = ("generate", "--name", "cli-drawn", "--collection", "cli-lock", "--cases", "5")
+    made = as_json(served, *chosen)
+    assert (made["set"]["name"], made["set"]["kind"], made["is_new"], made["files"]) == ("cli-drawn", "generated", True, 1)
+    assert made["kinds"] == {"table": made["set"]["cases"]}
+    assert made["cases_of_files"] == {"cli-lock-dues.md": made["set"]["cases"]}
+    again = run(served, *chosen)
+    assert "as it was already" in again.stdout
+    assert "cli-lock-dues.md" in again.stdout
+
+
+def test_where_no_case_can_be_made_the_command_fails_and_says_why(served: Served) -> None:
+    with served.client() as client:
+        store = client.vector_stores.create(name="cli-empty")
+    result = run(served, "generate", "--name", "cli-none", "--collection", store.id)
+    assert (result.exit_code, result.stdout) == (1, "No case could be made of 0 files.\n")
+    for arguments, message in (
+        (("--name", "x", "--by", "magic"), "rule or model"),
+        (("--name", "x", "--collection", "cli-absent"), "no collection cli-absent"),
+        (("--name", "a@2"), "name cannot be used"),
+        (("--name", "x", "--by", "model"), "language model"),
+    ):
+        with pytest.raises(CommandFailed, match=message):
+            run(served, "generate", *arguments)

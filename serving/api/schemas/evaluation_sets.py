@@ -43,6 +43,7 @@ class EvaluationCase(ApiRequest):
     gold: list[CaseGold] = Field(default=[], description="Where the answer stands.")
     document: str = Field(default="", description="The file that the question is about.")
     turn_id: Filled | None = Field(default=None, description="The turn that it was sampled from; its answer is scored as it was given.")
+    generated_by: str = Field(default="", description="`rule`, or `model:` and the name of the model that wrote it; else a person did.")
     tombstone: bool = False
 
     def draft(self) -> CaseDraft:
