@@ -32,6 +32,8 @@ Prefix = Literal[
     "upload",
     "part",
     "ins",
+    "alert",
+    "dlv",
 ]
 
 _POINT_NAMESPACE = uuid.UUID("6f1d0c1e-5d0b-5c8e-9d53-0c7a6b1f9b2e")

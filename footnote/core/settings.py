@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -325,7 +326,7 @@ class IngestionSettings(Section):
     jobs_at_once: int | None = Field(
         default=None,
         gt=0,
-        description="Documents on their way at the same time: read, embedded together, written. By default four for each core, 8 to 32.",
+        description="Documents on their way at the same time: read, embedded together, written. By default four for each core, 16 to 32.",
     )
     embed_batch_chunks: PositiveInt = Field(
         default=128, description="Chunks of one document that are embedded and written before its next ones: bounds its memory."
@@ -363,9 +364,79 @@ class JudgeSettings(Section):
     seed: int = Field(default=0, description="What its random numbers begin with, at servers that take one.")
 
 
+class LiveSampleSettings(Section):
+    """How many turns that people asked are scored each night, of each owner at most. 0 leaves a part out. See docs/evaluation.md."""
+
+    random: int = Field(default=50, ge=0, description="Drawn from all turns: this part alone says how live answers are on the whole.")
+    correction: int = Field(default=20, ge=0, description="Turns for which somebody has written the right answer.")
+    thumbs_down: int = Field(default=20, ge=0, description="Turns that somebody has rated down.")
+    low_support: int = Field(default=20, ge=0, description="Turns whose draft rests least on its passages.")
+    abstention: int = Field(default=20, ge=0, description="Turns that were declined.")
+
+
+class WebhookSettings(Section):
+    """Where reports and alerts are posted to, as JSON of numbers and ids. See docs/evaluation.md."""
+
+    url: str | None = Field(default=None, description="Address, `http` or `https`. By default nothing is posted.")
+    secret: SecretStr | None = Field(
+        default=None, min_length=16, description="Signs what is posted (HMAC-SHA256), so that the receiver knows whom it is from."
+    )
+    timeout_s: PositiveFloat = Field(default=10.0, description="How long one try may take.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+            raise ValueError("a webhook is reached by http or https: give an address such as `https://chat.example/hooks/footnote`")
+        return url
+
+
+class EmailSettings(Section):
+    """Who gets reports and alerts by e-mail. They hold numbers and ids, no text of documents or questions."""
+
+    host: str | None = Field(default=None, description="The mail server (SMTP). By default nothing is mailed.")
+    port: int | None = Field(default=None, gt=0, le=65535, description="Its port; by default 587 with `starttls`, 465 with `tls`, else 25.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How the connection is encrypted. `none` is for a server on the same machine: passwords go in the clear.",
+    )
+    user: str | None = Field(default=None, description="Name to log in with, where the server asks for one.")
+    password: SecretStr | None = Field(default=None, description="Its password.")
+    sender: str | None = Field(default=None, description="The address that mail comes from.")
+    recipients: tuple[str, ...] = Field(default=(), description="The addresses that it goes to.")
+    timeout_s: PositiveFloat = Field(default=20.0, description="How long one try may take.")
+
+
 class EvaluationSettings(Section):
     """Scoring answers, each night or when asked to."""
 
+    schedule: str = Field(
+        default="30 2 * * *",
+        description="When runs begin by themselves: minute, hour, day, month, weekday (cron). `off` for never.",
+    )
+    time_zone: str = Field(default="UTC", description="By which clock: `Europe/Berlin`. The same for all processes of an installation.")
+    sets: tuple[str, ...] | None = Field(
+        default=None,
+        description="Sets that are run then: `name` for the newest version, or `name@number`. By default all that were written or "
+        "generated, of every owner. What people asked since the last time is run beside them, see `live_sample`.",
+    )
+    live_sample: LiveSampleSettings = LiveSampleSettings()
+    alert_support: Share = Field(
+        default=0.5,
+        description="An alert is raised when less than this share of the claims in live drafts of the last 24 hours rests on passages, and "
+        "chance does not explain it. 0 raises none.",
+    )
+    alert_min_claims: PositiveInt = Field(default=30, description="Of fewer judged claims in 24 hours nothing is concluded.")
+    send: Literal["all", "nightly"] = Field(
+        default="all", description="Whose reports are posted and mailed: of all runs, or only of those that the schedule began."
+    )
+    webhook: WebhookSettings = WebhookSettings()
+    email: EmailSettings = EmailSettings()
+    mlflow_uri: str | None = Field(
+        default=None,
+        description="Where runs and their parameters are recorded: an MLflow server or database. By default `mlflow.sqlite` in the data "
+        "directory; `off` for nowhere.",
+    )
     judge: JudgeSettings = JudgeSettings()
 
 
@@ -421,6 +492,9 @@ class Settings(BaseSettings):
             raise ValueError(
                 "evaluation.judge.kind is `openai_compatible`, which needs evaluation.judge.base_url and evaluation.judge.model"
             )
+        email = self.evaluation.email
+        if email.host and not (email.sender and email.recipients):
+            raise ValueError("evaluation.email.host is set, which needs evaluation.email.sender and evaluation.email.recipients")
         alone = belongs_to_one_process(self)
         if self.ingestion.in_server == "no" and alone:
             raise ValueError(f"ingestion.in_server is `no`, but nobody else could read documents: {alone[0]}")
@@ -509,7 +583,7 @@ def runs_queue_in_server(settings: Settings) -> bool:
 
 def jobs_at_once(settings: IngestionSettings) -> int:
     """Return how many documents a worker holds at the same time: enough that the embedder never waits for the next one."""
-    return settings.jobs_at_once or min(32, max(8, 4 * (os.cpu_count() or 1)))
+    return settings.jobs_at_once or min(32, max(16, 4 * (os.cpu_count() or 1)))
 
 
 def max_concurrent_answers(settings: "Settings") -> int:

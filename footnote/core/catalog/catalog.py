@@ -1,9 +1,11 @@
 """The catalog as one object, with a shelf for each concept."""
 
+from footnote.core.catalog.alerts import Alerts
 from footnote.core.catalog.attachments import Attachments
 from footnote.core.catalog.batches import Batches
 from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.deliveries import Deliveries
 from footnote.core.catalog.erasures import Erasures
 from footnote.core.catalog.evaluation_runs import EvaluationRuns
 from footnote.core.catalog.evaluation_sets import EvaluationSets
@@ -16,6 +18,7 @@ from footnote.core.catalog.judge_qualities import JudgeQualities
 from footnote.core.catalog.leases import Leases
 from footnote.core.catalog.live_documents import LiveDocuments
 from footnote.core.catalog.live_turns import LiveTurns
+from footnote.core.catalog.nights import Nights
 from footnote.core.catalog.passages import Passages
 from footnote.core.catalog.reindexes import Reindexes
 from footnote.core.catalog.releases import Releases
@@ -58,6 +61,9 @@ class Catalog:
         self.evaluation_runs = EvaluationRuns(self.database)
         self.reports = Reports(self.database)
         self.judge_qualities = JudgeQualities(self.database)
+        self.nights = Nights(self.database)
+        self.alerts = Alerts(self.database)
+        self.deliveries = Deliveries(self.database)
         self.erasures = Erasures(self.database)
         self.expiring = Expiring(self.database)
 

@@ -245,3 +245,11 @@ class LiveTurn:
     unsupported: float | None
     rating: Rating | None
     is_corrected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSupport:
+    """How many of a draft's claims were judged, at least one, and how many of those rest on the passages."""
+
+    n_claims: int
+    n_supported: int

@@ -116,6 +116,15 @@ class EvaluationSets:
             page = await page_of(session, query, row, paging, lambda found: found)
             return Page(items=tuple(await _records(session, page.items)), has_more=page.has_more)
 
+    async def newest_of_each(self) -> tuple[EvaluationSetRecord, ...]:
+        """Return the newest version of each owner's set of each name, for the process that runs them; by owner and name."""
+        row = schema.EvaluationSet
+        newest = select(row.owner, row.name, func.max(row.number).label("number")).group_by(row.owner, row.name).subquery()
+        same = (row.owner == newest.c.owner) & (row.name == newest.c.name) & (row.number == newest.c.number)
+        async with self._database.read() as session:
+            rows = (await session.scalars(select(row).join(newest, same).order_by(row.owner, row.name))).all()
+            return tuple(await _records(session, rows))
+
     async def cases(self, set_id: str, *, caller: Caller) -> tuple[CaseRecord, ...]:
         """Return all cases of a set in their order, tombstones among them.
 

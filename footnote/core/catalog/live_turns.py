@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
-from footnote.core.catalog.evaluation_records import LiveTurn
+from footnote.core.catalog.evaluation_records import LiveTurn, TurnSupport
 from footnote.core.catalog.turns import turn_with_passages
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller, Turn, Verdict
@@ -35,6 +35,24 @@ class LiveTurns:
                 found.append(_live(row))  # noqa: PERF401 - a comprehension over a stream reads worse
         return tuple(found)
 
+    async def owners(self, since: datetime, until: datetime) -> tuple[str, ...]:
+        """Return who asked something that ``between`` returns, in alphabetical order, for the process that evaluates each night."""
+        row = schema.Turn
+        query = select(row.owner).where(*_counted(since, until)).distinct().order_by(row.owner)
+        async with self._database.read() as session:
+            return tuple(await session.scalars(query))
+
+    async def support(self, since: datetime, until: datetime) -> tuple[TurnSupport, ...]:
+        """Return how far the drafts of all owners' turns rest on their passages, in numbers; without those that have no judged claim."""
+        query = select(schema.Turn.draft_claims).where(*_counted(since, until)).order_by(schema.Turn.asked_at, schema.Turn.id)
+        found: list[TurnSupport] = []
+        async with self._database.read() as session:
+            async for claims in await session.stream_scalars(query.execution_options(yield_per=TURNS_AT_ONCE)):
+                judged = _judged([claim["verdict"] for claim in claims])
+                if judged:
+                    found.append(TurnSupport(n_claims=len(judged), n_supported=sum(verdict == Verdict.SUPPORTED for verdict in judged)))
+        return tuple(found)
+
     async def get(self, turn_id: str, *, caller: Caller) -> Turn:
         """Return a turn with all its text.
 
@@ -50,7 +68,19 @@ class LiveTurns:
 
 def _sampled_from(since: datetime, until: datetime, caller: Caller) -> Any:
     turn, feedback = schema.Turn, schema.Feedback
-    conditions: list[ColumnElement[bool]] = [
+    conditions = _counted(since, until)
+    if not caller.is_operator:
+        conditions.append(turn.owner == caller.owner)
+    columns = (turn.id, turn.owner, turn.release_id, turn.asked_at, turn.collection_ids, turn.abstained, turn.draft_claims)
+    said = (feedback.rating, feedback.correction.is_not(None).label("is_corrected"))
+    asked = select(*columns, *said).outerjoin(feedback, (feedback.turn_id == turn.id) & (feedback.owner == turn.owner))
+    return asked.where(*conditions).order_by(turn.asked_at, turn.id)
+
+
+def _counted(since: datetime, until: datetime) -> list[ColumnElement[bool]]:
+    """Return what a turn has to be, whoever asked it: one that a person asked, that has its text and came to its end."""
+    turn = schema.Turn
+    return [
         turn.asked_at >= since,
         turn.asked_at < until,
         turn.run_id.is_(None),
@@ -58,12 +88,6 @@ def _sampled_from(since: datetime, until: datetime, caller: Caller) -> Any:
         turn.error_code.is_(None),
         turn.finish_reason != CANCELLED,
     ]
-    if not caller.is_operator:
-        conditions.append(turn.owner == caller.owner)
-    columns = (turn.id, turn.owner, turn.release_id, turn.asked_at, turn.collection_ids, turn.abstained, turn.draft_claims)
-    said = (feedback.rating, feedback.correction.is_not(None).label("is_corrected"))
-    asked = select(*columns, *said).outerjoin(feedback, (feedback.turn_id == turn.id) & (feedback.owner == turn.owner))
-    return asked.where(*conditions).order_by(turn.asked_at, turn.id)
 
 
 def _live(row: Any) -> LiveTurn:
@@ -81,5 +105,9 @@ def _live(row: Any) -> LiveTurn:
 
 
 def _unsupported_share(verdicts: Sequence[str]) -> float | None:
-    judged = [verdict for verdict in verdicts if verdict != Verdict.UNCHECKED]
+    judged = _judged(verdicts)
     return sum(verdict == Verdict.UNSUPPORTED for verdict in judged) / len(judged) if judged else None
+
+
+def _judged(verdicts: Sequence[str]) -> list[str]:
+    return [verdict for verdict in verdicts if verdict != Verdict.UNCHECKED]

@@ -53,6 +53,18 @@ class Reports:
         async with self._database.read() as session:
             return _report(await readable_row(session, schema.Report, report_id, caller=caller, what="report", param="report_id"))
 
+    async def by_id(self, report_id: str) -> ReportRecord:
+        """Return a report, for the process that passes it on.
+
+        Raises:
+            NotFound: there is none (any more).
+        """
+        async with self._database.read() as session:
+            row = await session.get(schema.Report, report_id)
+        if row is None:
+            raise NotFound(f"There is no report {report_id}.", param="report_id")
+        return _report(row)
+
     async def of_run(self, run_id: str, *, caller: Caller) -> ReportRecord | None:
         """Return the report of a run; None where there is none (yet) that the caller may read."""
         async with self._database.read() as session:

@@ -561,6 +561,52 @@ class JudgeQuality(Base):
     measured_at: Mapped[datetime]
 
 
+class Night(Base):
+    """A moment of the schedule all of whose runs have been begun; the first one is when the schedule began."""
+
+    __tablename__ = "nights"
+    moment: Mapped[datetime] = mapped_column(primary_key=True)
+    begun_at: Mapped[datetime]
+
+
+class NightRun(Base):
+    """Which run was begun for which set on which night. It stays when its run is deleted: that one is not begun again."""
+
+    __tablename__ = "night_runs"
+    moment: Mapped[datetime] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    set_name: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(String(64))
+
+
+class Alert(Base):
+    """Something that an operator was told of, by numbers; it stands until it has cleared."""
+
+    __tablename__ = "alerts"
+    id: Mapped[str] = _id()
+    name: Mapped[str] = mapped_column(String(64), index=True)
+    facts: Mapped[Json]
+    raised_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """A report or an alert (one of the two) that a channel is owed. ``error`` says why the last try failed."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("report_id", "channel"), UniqueConstraint("alert_id", "channel"))
+    id: Mapped[str] = _id()
+    channel: Mapped[str] = mapped_column(String(16))
+    report_id: Mapped[str | None] = _reference("reports.id", nullable=True, index=False)
+    alert_id: Mapped[str | None] = _reference("alerts.id", nullable=True, index=False)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    n_tries: Mapped[int]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
 class TrainingSet(Base):
     """A version of a set of training examples."""
 

@@ -48,6 +48,12 @@ class Metrics:
             registry=self.registry,
         )
         self._jobs_waiting = Gauge("footnote_jobs_waiting", "Jobs that are not finished.", registry=self.registry)
+        self._alerts = Gauge("footnote_alert_raised", "1 as long as an alert stands.", ["alert"], registry=self.registry)
+        self._live_support = Gauge(
+            "footnote_live_support", "Share of judged claims of the last 24 hours' drafts that rest on passages.", registry=self.registry
+        )
+        self._live_support.set(float("nan"))
+        self._deliveries = Gauge("footnote_deliveries", "Reports and alerts on their way, by state.", ["state"], registry=self.registry)
 
     def observe_stage(self, stage: str, *, seconds: float) -> None:
         self._stages.labels(stage=stage).observe(seconds)
@@ -72,6 +78,16 @@ class Metrics:
 
     def set_jobs_waiting(self, n: int) -> None:
         self._jobs_waiting.set(n)
+
+    def set_alert(self, name: str, *, stands: bool) -> None:
+        self._alerts.labels(alert=name).set(stands)
+
+    def set_live_support(self, share: float | None) -> None:
+        """Show the share of supported claims; NaN, as Prometheus has it, where none was judged."""
+        self._live_support.set(float("nan") if share is None else share)
+
+    def set_deliveries(self, state: str, n: int) -> None:
+        self._deliveries.labels(state=state).set(n)
 
     def exposition(self) -> bytes:
         """Return all metrics as Prometheus reads them, of type ``CONTENT_TYPE``."""

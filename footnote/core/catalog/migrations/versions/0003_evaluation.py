@@ -76,8 +76,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("judge", "revision", "labels_sha256", name=op.f("pk_judge_qualities")),
     )
 
+    op.create_table(
+        "nights",
+        sa.Column("moment", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("moment", name=op.f("pk_nights")),
+    )
+    op.create_table(
+        "night_runs",
+        sa.Column("moment", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("set_name", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("moment", "owner", "set_name", name=op.f("pk_night_runs")),
+    )
+    op.create_table(
+        "alerts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
+    )
+    with op.batch_alter_table("alerts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_alerts_name"), ["name"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("report_id", sa.String(length=64), nullable=True),
+        sa.Column("alert_id", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("n_tries", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["alert_id"], ["alerts.id"], name=op.f("fk_deliveries_alert_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["report_id"], ["reports.id"], name=op.f("fk_deliveries_report_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("alert_id", "channel", name=op.f("uq_deliveries_alert_id_channel")),
+        sa.UniqueConstraint("report_id", "channel", name=op.f("uq_deliveries_report_id_channel")),
+    )
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deliveries_state"), ["state"], unique=False)
+
 
 def downgrade() -> None:
+    for table in ("deliveries", "alerts", "night_runs", "nights"):
+        op.drop_table(table)
     op.drop_table("judge_qualities")
     op.drop_table("run_answers")
     with op.batch_alter_table("case_scores", schema=None) as batch_op:
