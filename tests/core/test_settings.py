@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from footnote.core.errors import InvalidSettings
-from footnote.core.settings import Settings, environment_name, load_settings, setting_names
+from footnote.core.settings import IngestionSettings, Settings, environment_name, jobs_at_once, load_settings, setting_names
 from footnote.core.settings_reference import settings_reference
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -183,3 +183,12 @@ def test_the_reference_shows_a_file_that_works():
     write_file(example)
     settings = load_settings()
     assert (settings.server.host, settings.server.keys[0].owner, settings.generator.kind) == ("0.0.0.0", "research", "openai")
+
+
+@pytest.mark.parametrize(("n_cores", "n_jobs"), [(None, 16), (2, 16), (6, 24), (64, 32)])
+def test_enough_documents_are_on_their_way_that_their_writes_meet(
+    monkeypatch: pytest.MonkeyPatch, n_cores: int | None, n_jobs: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: n_cores)
+    assert jobs_at_once(IngestionSettings()) == n_jobs
+    assert jobs_at_once(IngestionSettings(jobs_at_once=3)) == 3
