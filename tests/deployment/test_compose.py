@@ -188,6 +188,6 @@ def test_workers_and_the_api_share_files_and_nothing_else():
 
 
 def test_each_setting_that_is_named_exists():
-    known = {environment_name(name) for name in setting_names()} | {"FOOTNOTE_KEY", "FOOTNOTE_OWNER", "FOOTNOTE_BIND"}
+    known = {environment_name(name) for name in setting_names()} | {"FOOTNOTE_KEY", "FOOTNOTE_URL", "FOOTNOTE_OWNER", "FOOTNOTE_BIND"}
     for path in (COMPOSE, ROOT / "Dockerfile", ROOT / "docs" / "deployment.md"):
         assert set(re.findall(r"FOOTNOTE_[A-Z_]+[A-Z]", Path(path).read_text(encoding="utf-8"))) - known == set()
