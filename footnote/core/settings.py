@@ -593,12 +593,16 @@ def max_concurrent_answers(settings: "Settings") -> int:
 
 def setting_names() -> Iterator[str]:
     """Yield every setting's dotted name, in the order of the classes."""
-    for name, field in Settings.model_fields.items():
+    yield from _names_in(Settings, prefix="")
+
+
+def _names_in(model: type[BaseModel], *, prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
         section = field.annotation
         if isinstance(section, type) and issubclass(section, Section):
-            yield from (f"{name}.{inner}" for inner in section.model_fields)
+            yield from _names_in(section, prefix=f"{prefix}{name}.")
         else:
-            yield name
+            yield prefix + name
 
 
 def environment_name(setting: str) -> str:
