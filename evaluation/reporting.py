@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.answered import Answered
-from evaluation.report.body import Drift, JudgeQuality, ReportBody, RunFacts, body_from_json
+from evaluation.known_judges import known_qualities
+from evaluation.report.body import Drift, ReportBody, RunFacts, body_from_json
 from evaluation.report.building import Context, PreviousRun, build
 from evaluation.report.drift import Matrix, question_drift, score_drift, share_change
 from evaluation.report.material import CaseResult
@@ -59,10 +60,10 @@ class Reporter:
         catalog: where runs and reports are.
         embedder: turns questions into vectors, to see whether they drift.
         scorers: those of the runs; what they cannot measure here is told with its reason.
-        judges: how well each judge agrees with people.
+        judges: name and revision of each judge, whose agreement with people reports carry: as it is known when the report is made.
     """
 
-    def __init__(self, *, catalog: Catalog, embedder: Embedder, scorers: Sequence[Scorer], judges: Sequence[JudgeQuality]) -> None:
+    def __init__(self, *, catalog: Catalog, embedder: Embedder, scorers: Sequence[Scorer], judges: Sequence[tuple[str, str]]) -> None:
         self._catalog = catalog
         self._embedder = embedder
         self._scorers = tuple(scorers)
@@ -83,7 +84,7 @@ class Reporter:
             previous=None if before is None else PreviousRun(facts=before.facts, results=_paired(before, this)),
             earlier=earlier,
             drift=Drift() if before is None else await self._drift(before, this),
-            judges=self._judges,
+            judges=await known_qualities(self._catalog, self._judges),
             reasons=self._reasons(),
         )
         body = await offload(lambda: build(this.facts, this.results, questions=this.questions, context=context))

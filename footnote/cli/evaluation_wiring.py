@@ -90,7 +90,9 @@ async def open_run_parts(
             cases_at_once=cases_at_once(settings),
             give_way=partial(attention.give_way, patience_s=PATIENCE_S),
         )
-        yield RunParts(runner=runner, reporter=Reporter(catalog=catalog, embedder=embedder, scorers=scorers, judges=()))
+        # A model at a server has no revision: its name is all that the server says of it.
+        judges = [(each.judge, judge.revision if judge is not None and each.judge == judge.name else "") for each in by_ragas]
+        yield RunParts(runner=runner, reporter=Reporter(catalog=catalog, embedder=embedder, scorers=scorers, judges=judges))
 
 
 def _loaded(settings: Settings) -> tuple[tuple[Scorer, Scorer], OpenRagasScorers]:
