@@ -16,7 +16,7 @@ from footnote.core.catalog.paging import Paging
 from footnote.core.errors import InvalidInput
 from footnote.core.offload import offload
 from footnote.core.types import Caller
-from serving.evaluating import BegunRun, HtmlPage, MetricDirection, WantedRun
+from serving.evaluating import BegunRun, HtmlPage, MetricFacts, WantedRun
 
 N_RECENT = 100
 """Runs of a set, the newest ones, among which an unfinished one is looked for."""
@@ -36,9 +36,9 @@ class FrontDesk:
         self._release_id = release_id
         self._wake = wake
 
-    def metrics(self) -> Mapping[str, MetricDirection]:
-        """Return the names of all metrics, and which way each is better."""
-        return {name: metric.direction.value for name, metric in METRICS.items()}
+    def metrics(self) -> Mapping[str, MetricFacts]:
+        """Return all metrics by name."""
+        return {name: MetricFacts(metric.direction.value, metric.headline_target) for name, metric in METRICS.items()}
 
     def wake(self) -> None:
         """Say that a run waits, or was cancelled."""
@@ -66,6 +66,7 @@ class FrontDesk:
             set_id=wanted.set_id,
             release_id=self._release_id,
             caller=caller,
+            eval_id=wanted.eval_id,
             configuration={**replace(configuration, n_cases=len(cases)).as_json(), "request": dict(wanted.request or {})},
         )
         self._wake()

@@ -7,7 +7,13 @@ from typing import Any, Literal, Protocol
 from footnote.core.catalog.evaluation_records import ReportRecord, RunRecord
 from footnote.core.types import Caller
 
-MetricDirection = Literal["higher", "lower", "neither"]
+
+@dataclass(frozen=True, slots=True)
+class MetricFacts:
+    """Which way a metric is better, and whether it is of a text or of the turn as a whole."""
+
+    direction: Literal["higher", "lower", "neither"]
+    target: Literal["draft", "turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ class HtmlPage:
 class Evaluating(Protocol):
     """Begins runs, and renders reports: ``evaluation.front_desk.FrontDesk`` is the one there is."""
 
-    def metrics(self) -> Mapping[str, MetricDirection]:
-        """Return the names of all metrics, and which way each is better."""
+    def metrics(self) -> Mapping[str, MetricFacts]:
+        """Return all metrics by name."""
         ...
 
     def wake(self) -> None:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -16,6 +17,7 @@ from footnote.cli.api_objects import (
     AttachmentState,
     Collection,
     CollectionInSpace,
+    EvaluationRun,
     EvaluationSet,
     FileCitation,
     Footnote,
@@ -25,6 +27,8 @@ from footnote.cli.api_objects import (
     Readiness,
     Receipt,
     Reindex,
+    Report,
+    ReportComparison,
     SearchHit,
     UploadedFile,
 )
@@ -173,6 +177,45 @@ class ApiClient:
             if not page["has_more"]:
                 return
             parameters["after"] = page["next_after"]
+
+    def begin_run(self, body: dict[str, Any]) -> EvaluationRun:
+        """Begin a run of evaluation, or go on with an unfinished one that asks for the same."""
+        return EvaluationRun.model_validate(self._call("POST", "evaluation_runs", body=body))
+
+    def run(self, run_id: str) -> EvaluationRun:
+        return EvaluationRun.model_validate(self._call("GET", f"evaluation_runs/{run_id}"))
+
+    def run_cases(self, run_id: str) -> Iterator[dict[str, Any]]:
+        """Walk through what each case of a run came to."""
+        parameters: dict[str, str | int] = {"limit": PAGE}
+        while True:
+            page = self._call("GET", f"evaluation_runs/{run_id}/cases", parameters=parameters)
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            parameters["after"] = page["next_after"]
+
+    def reports(self, *, limit: int) -> list[Report]:
+        """Return the newest reports, the newest first."""
+        answer = self._call("GET", "reports", parameters={"limit": limit, "order": "desc"})
+        return [Report.model_validate(each) for each in answer["data"]]
+
+    def report(self, report_id: str) -> Report:
+        return Report.model_validate(self._call("GET", f"reports/{quote(report_id, safe='')}"))
+
+    def report_comparison(self, old: str, new: str) -> ReportComparison:
+        """Return what moved from one report to another."""
+        return ReportComparison.model_validate(self._call("GET", f"reports/{quote(new, safe='')}", parameters={"compare": old}))
+
+    def report_page(self, report_id: str, *, compare: str | None = None) -> str:
+        """Return a report, or how it differs from an older one, as a page that stands alone."""
+        query = {} if compare is None else {"compare": compare}
+        try:
+            response = self._http.get(f"reports/{quote(report_id, safe='')}", params=query, headers={"accept": "text/html"})
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        self._require_success(response)
+        return response.text
 
     def ask(self, question: str, *, collection_ids: list[str] | None) -> Iterator[TextPiece | FinalAnswer]:
         """Yield the answer in pieces, then what closes it."""

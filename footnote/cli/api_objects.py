@@ -264,3 +264,98 @@ class GeneratedSet(ApiObject):
     kinds: dict[str, int]
     cases_of_files: dict[str, int]
     left_out: dict[str, int]
+
+
+class EvaluationRun(ApiObject):
+    """A run of evaluation, and how far it is."""
+
+    id: str
+    status: Literal["queued", "running", "completed", "failed", "cancelled"]
+    error_code: str | None = None
+    set_id: str
+    release: str
+    cases: int
+    answered: int
+    errors: int
+    report_id: str | None = None
+    resumed: bool = False
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in ("completed", "failed", "cancelled")
+
+
+class MeanScore(ApiObject):
+    """A mean with its interval and its coverage."""
+
+    mean: float | None = Field(description="Over the cases that could be scored; null where there is none.")
+    low: float | None = Field(description="The lower end of its 95 % interval.")
+    high: float | None = Field(description="The upper end.")
+    scored: int = Field(description="Cases with a value.")
+    total: int = Field(description="Cases that the metric applies to.")
+    judge: str | None = Field(description="Who scored: `labels`, `measured`, the local judge's name, or `ragas:MODEL`.")
+    target: str = Field(description="`draft`: what the model wrote. `shown`: what people got. `turn`: retrieval, time and cost.")
+    reason: str | None = Field(default=None, description="Why there is no mean, as a code.")
+
+
+class Finding(ApiObject):
+    """Something that one should know, with the numbers that say so."""
+
+    code: str = Field(description="Which finding; docs/evaluation-report.md explains them.")
+    metric: str = Field(description="The metric that it rests on first.")
+    numbers: dict[str, float] = Field(description="By name.")
+
+
+class Recommendation(ApiObject):
+    """What to do first."""
+
+    action: str = Field(description="`nothing`, `re_tune`, `add_documents`, `check_retrieval` or `check_judge`.")
+    because: list[Finding] = Field(description="The findings that say so, the leading one first.")
+    then: list[str] = Field(description="What else there is to do afterwards.")
+
+
+class RunOfReport(ApiObject):
+    """Which run a report is of."""
+
+    run_id: str
+    release_id: str
+    set_name: str
+    set_number: int
+    n_cases: int
+    n_unanswered_cases: int
+
+
+class Report(ApiObject):
+    """What a report opens with."""
+
+    id: str
+    created_at: int
+    run: RunOfReport
+    scores: dict[str, MeanScore]
+    shown: dict[str, MeanScore]
+    recommendation: Recommendation
+
+
+class Difference(ApiObject):
+    """How a metric moved."""
+
+    metric: str = Field(description="Its name.")
+    target: str = Field(description="Whose score it is.")
+    judge: str = Field(description="Who scored.")
+    old: float = Field(description="The older mean, over the cases that both have scored.")
+    new: float = Field(description="The newer one.")
+    difference: float = Field(description="New less old.")
+    low: float = Field(description="The lower end of its 95 % interval.")
+    high: float = Field(description="The upper end.")
+    n: int = Field(description="Cases that both have scored.")
+    is_noise: bool = Field(description="Whether chance explains it.")
+    better: bool = Field(description="Whether it got better.")
+    worse: bool = Field(description="Whether it got worse.")
+
+
+class ReportComparison(ApiObject):
+    """What moved between two reports."""
+
+    old: Report
+    new: Report
+    differences: list[Difference]

@@ -15,6 +15,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from footnote.cli.erase import ErasedFiles
 from footnote.cli.evaluate_documents import EvaluateJudgeDocument
+from footnote.cli.evaluate_run_documents import EvaluateDocument, ReportDocument
 from footnote.cli.json_documents import (
     AskDocument,
     BackupDocument,
@@ -37,8 +38,8 @@ Written from `footnote/cli` by `python -m footnote.cli.command_line_reference > 
 
 All commands but `serve` talk HTTP to the server that owns the data directory. Where none runs, a command starts one for itself, on a free
 port of this machine, and stops it at its end: what works beside a server works without one. With `--url`, or `FOOTNOTE_URL`, `ingest`,
-`search`, `ask`, `documents`, `reindex` and `sets` talk to a server anywhere and start none; send a key to another machine over `https`
-only.
+`search`, `ask`, `documents`, `reindex`, `sets`, `evaluate` and `report` talk to a server anywhere and start none; send a key to another
+machine over `https` only.
 
 A server with keys (`server.keys`) keeps the files of each key's owner apart. Give a key with `--key` or, better, in `FOOTNOTE_KEY`: what
 the command brings in belongs to its owner, and it changes that owner's files. Without one it acts for the user who runs the server, who is
@@ -67,7 +68,9 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "sets import": ImportedSetDocument,
     "sets generate": GeneratedSetDocument,
     "sets list": SetsDocument,
+    "evaluate run": EvaluateDocument,
     "evaluate judge": EvaluateJudgeDocument,
+    "report": ReportDocument,
     "doctor": DoctorDocument,
     "backup": BackupDocument,
     "restore": RestoreDocument,

@@ -234,6 +234,43 @@ app.add_typer(sets_app)
 
 
 @app.command()
+def report(
+    report_id: Annotated[str, typer.Argument(help="A report's id, or `latest`.", metavar="[ID]")] = "latest",
+    *,
+    html: Annotated[Path | None, typer.Option(help="Write it as a page that stands alone.", metavar="FILE", show_default=False)] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="Show what moved from report A to report B.", metavar="A B", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run of `footnote evaluate`, or of the night, came to.
+
+    For example:
+
+        footnote report
+        footnote report latest --html report.html
+        footnote report --compare rep_A rep_B
+    """
+    from footnote.cli import report as command
+    from footnote.cli.connection import connect_to
+    from footnote.cli.terminal import print_json
+
+    older, newer = compare if compare is not None else (None, report_id)
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
+        if html is not None:
+            command.write_page(client, html, newer, older=older)
+        if older is not None:
+            compared = command.compare(client, older, newer)
+            print_json(compared) if as_json else command.show_comparison(compared)
+            return
+        document = command.report(client, newer)
+    print_json(document) if as_json else command.show_report(document)
+
+
+@app.command()
 def doctor(
     *,
     contract: Annotated[

@@ -82,11 +82,20 @@ def exported(client: ApiClient, wanted: str) -> "tuple[Case | Tombstone, ...]":
     """
     from evaluation.cases import Tombstone, parse_case  # noqa: PLC0415
 
-    found = _chosen(list(client.sets(wanted.rpartition("@")[0] or wanted)), wanted)
+    found = newest_set(client, wanted)
     return tuple(
         Tombstone(id=case["id"]) if case.get("tombstone") else parse_case({name: case[name] for name in case if name != "case_id"})
         for case in client.cases(found.id)
     )
+
+
+def newest_set(client: ApiClient, wanted: str) -> EvaluationSet:
+    """Return the newest version of ``NAME``, or the one of ``NAME@NUMBER``.
+
+    Raises:
+        CommandFailed: there is no such set.
+    """
+    return _chosen(list(client.sets(wanted.rpartition("@")[0] or wanted)), wanted)
 
 
 def write_set(cases: "Sequence[Case | Tombstone]", path: Path | None) -> None:

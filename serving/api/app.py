@@ -11,6 +11,8 @@ import footnote
 from footnote.core.settings import Settings
 from serving.api import (
     chat,
+    evals,
+    evaluation_runs,
     evaluation_sets,
     feedback,
     file_batches,
@@ -21,6 +23,7 @@ from serving.api import (
     models,
     operator,
     reindexing,
+    reports,
     search,
     sources,
     turns,
@@ -65,7 +68,21 @@ def create_app(settings: Settings, open_services: OpenServices) -> FastAPI:
     app.state.authentication = Authentication(settings)
     install_error_handlers(app)
     documents = (files, uploads, vector_stores, vector_store_files, file_batches, search, reindexing, sources)
-    for module in (chat, models, turns, feedback, *documents, evaluation_sets, generated_sets, health, metrics, operator):
+    for module in (
+        chat,
+        models,
+        turns,
+        feedback,
+        *documents,
+        evaluation_sets,
+        generated_sets,
+        evaluation_runs,
+        evals,
+        reports,
+        health,
+        metrics,
+        operator,
+    ):
         app.include_router(module.router)
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, max_upload_bytes=settings.server.max_upload_bytes)

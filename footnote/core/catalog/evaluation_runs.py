@@ -50,6 +50,7 @@ class EvaluationRuns:
         configuration: Mapping[str, Any] | None = None,
         principals: Iterable[str] = (),
         job_id: str | None = None,
+        eval_id: str | None = None,
     ) -> RunRecord:
         """Begin a run of a release over a set that the caller may read.
 
@@ -60,13 +61,16 @@ class EvaluationRuns:
             configuration: metrics, judges and limits, as JSON without text of documents.
             principals: who may read the run beside its owner.
             job_id: the job that does it.
+            eval_id: the eval that it is a run of.
 
         Raises:
-            NotFound: there is no such set or release, or the caller may not read it.
+            NotFound: there is no such set, release or eval, or the caller may not read it.
         """
         async with self._database.write() as session:
             await readable_row(session, schema.EvaluationSet, set_id, caller=caller, what="evaluation set", param="set_id")
             await readable_row(session, schema.Release, release_id, caller=caller, what="release", param="release_id")
+            if eval_id is not None:
+                await readable_row(session, schema.Eval, eval_id, caller=caller, what="eval", param="eval_id")
             row = schema.EvaluationRun(
                 id=new_id("run"),
                 owner=caller.owner,
@@ -74,6 +78,7 @@ class EvaluationRuns:
                 set_id=set_id,
                 release_id=release_id,
                 job_id=job_id,
+                eval_id=eval_id,
                 configuration=dict(configuration or {}),
                 state=RunState.QUEUED,
                 counts={},
@@ -114,11 +119,21 @@ class EvaluationRuns:
             raise NotFound(f"There is no run of the job {job_id}.")
         return _run(row)
 
-    async def list(self, *, caller: Caller, paging: Paging, set_name: str | None = None) -> Page[RunRecord]:
-        """Return a page of the runs that the caller may read, of all sets or of all versions of one name."""
+    async def list(
+        self,
+        *,
+        caller: Caller,
+        paging: Paging,
+        set_name: str | None = None,
+        eval_id: str | None = None,
+        state: RunState | None = None,
+    ) -> Page[RunRecord]:
+        """Return a page of the runs that the caller may read: of all sets or all versions of one name, of one eval, in one state."""
         row = schema.EvaluationRun
         async with self._database.read() as session:
             query = select(row).where(readable(session, row, caller))
+            query = query if eval_id is None else query.where(row.eval_id == eval_id)
+            query = query if state is None else query.where(row.state == state)
             if set_name is not None:
                 query = query.join(schema.EvaluationSet, schema.EvaluationSet.id == row.set_id).where(schema.EvaluationSet.name == set_name)
             return await page_of(session, query, row, paging, _run)
@@ -372,6 +387,7 @@ def _run(row: schema.EvaluationRun) -> RunRecord:
         set_id=row.set_id,
         release_id=row.release_id,
         job_id=row.job_id,
+        eval_id=row.eval_id,
         configuration=row.configuration,
         state=RunState(row.state),
         counts=RunCounts(**row.counts),

@@ -1,0 +1,84 @@
+"""``/v1/evaluation_runs``: footnote's own. The same runs stand under ``/v1/evals`` in the form of the OpenAI API."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from footnote.core.catalog.evaluation_records import CaseScoreRecord, RunCounts, RunRecord
+from footnote.core.types import Caller
+from serving.api.authentication import CallerDependency
+from serving.api.opening import services_of
+from serving.api.schemas.evaluation_runs import (
+    EvaluationRun,
+    EvaluationRunBegun,
+    RunCaseList,
+    RunRequest,
+    run_case,
+    run_fields,
+)
+from serving.evaluating import WantedRun
+from serving.services import Services
+
+router = APIRouter(tags=["evaluation"], prefix="/v1/evaluation_runs")
+
+ServicesDependency = Annotated[Services, Depends(services_of)]
+
+
+@router.post("", summary="Begin a run of evaluation")
+async def begin_evaluation_run(body: RunRequest, caller: CallerDependency, services: ServicesDependency) -> EvaluationRunBegun:
+    """Ask the cases of a set, and score the answers, in the background; an unfinished run that asks for the same is gone on with."""
+    wanted = WantedRun(
+        set_id=body.set_id,
+        part=body.part,
+        limit=body.limit,
+        collection_ids=None if body.vector_store_ids is None else tuple(body.vector_store_ids),
+    )
+    begun = await services.evaluation.begin(wanted, caller=caller, resume=body.resume)
+    counts = await services.catalog.evaluation_runs.counts(begun.run.id, caller=caller)
+    return EvaluationRunBegun(**run_fields(begun.run, counts, report_id=None), resumed=begun.is_resumed)
+
+
+@router.get("/{run_id}", summary="Show a run of evaluation")
+async def retrieve_evaluation_run(run_id: str, caller: CallerDependency, services: ServicesDependency) -> EvaluationRun:
+    """Return a run, and how far it is."""
+    return await _shown(await services.catalog.evaluation_runs.get(run_id, caller=caller), services, caller)
+
+
+@router.post("/{run_id}/cancel", summary="Cancel a run of evaluation")
+async def cancel_evaluation_run(run_id: str, caller: CallerDependency, services: ServicesDependency) -> EvaluationRun:
+    """End a run as it stands; it has no report."""
+    run = await services.catalog.evaluation_runs.cancel(run_id, caller=caller)
+    services.evaluation.wake()
+    return await _shown(run, services, caller)
+
+
+@router.get("/{run_id}/cases", summary="List the cases of a run of evaluation")
+async def list_evaluation_run_cases(
+    *,
+    run_id: str,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    after: Annotated[int, Query(ge=-1, le=2**31, description="`next_after` of the page before.")] = -1,
+) -> RunCaseList:
+    """Return what was asked so far, with every score: a report's means can be computed from them."""
+    runs = services.catalog.evaluation_runs
+    run = await runs.get(run_id, caller=caller)
+    answers = [answer for answer in await runs.answers(run_id, caller=caller) if answer.ordinal > after]
+    scores: dict[str, list[CaseScoreRecord]] = {}
+    for score in await runs.scores_page(run_id, caller=caller, after=after, n_cases=limit):
+        scores.setdefault(score.case_id, []).append(score)
+    cases = {case.id: case for case in await services.catalog.evaluation_sets.cases(run.set_id, caller=caller)}
+    page, has_more = answers[:limit], len(answers) > limit
+    data = [run_case(answer, cases[answer.case_id], scores.get(answer.case_id, ())) for answer in page]
+    return RunCaseList(data=data, has_more=has_more, next_after=page[-1].ordinal if has_more else None)
+
+
+async def counts_of(run: RunRecord, services: Services, caller: Caller) -> RunCounts:
+    """Return how far a run is now, or was at its end."""
+    return run.counts if run.state.is_final else await services.catalog.evaluation_runs.counts(run.id, caller=caller)
+
+
+async def _shown(run: RunRecord, services: Services, caller: Caller) -> EvaluationRun:
+    report = await services.catalog.reports.of_run(run.id, caller=caller)
+    return EvaluationRun(**run_fields(run, await counts_of(run, services, caller), report_id=None if report is None else report.id))

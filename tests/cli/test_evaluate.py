@@ -1,0 +1,111 @@
+"""``footnote evaluate`` and ``footnote report`` against a whole server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from footnote.cli.api_client import ApiClient
+from footnote.cli.evaluate_run import Wanted, evaluate, parse_limits, set_id_of, show_evaluation, write_cases
+from footnote.cli.failure import WRONG_USAGE, CommandFailed
+from footnote.cli.main import main
+from footnote.cli.report import compare, report, report_id, show_comparison, show_report, write_page
+from tests.api.conftest import threaded  # noqa: F401 - a fixture
+from tests.api.evaluated import CASES, whole_server
+from tests.api.library import LoopThread, Served
+
+
+@pytest.fixture(scope="module")
+def whole(threaded: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:  # noqa: F811 - the fixture
+    with whole_server(threaded, tmp_path_factory.mktemp("whole")) as served:
+        yield served
+
+
+@pytest.fixture
+def client(whole: Served) -> Iterator[ApiClient]:
+    with ApiClient(whole.url, token=None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "tides.jsonl"
+    path.write_text("".join(f"{json.dumps(case)}\n" for case in CASES))
+    return path
+
+
+def test_there_is_no_report_before_the_first_run(client: ApiClient) -> None:
+    if client.reports(limit=1):
+        pytest.skip("another test was first")
+    with pytest.raises(CommandFailed, match="no report yet"):
+        report_id(client, "latest")
+
+
+def test_a_file_is_evaluated_and_told(client: ApiClient, questions: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    set_id = set_id_of(client, str(questions))
+    assert set_id_of(client, "tides") == set_id_of(client, "tides@1") == set_id == set_id_of(client, str(questions))
+    limits = {"citations": 0.01, "answer_relevancy": 0.5, "recall@10": 1.01}
+    document = evaluate(
+        client, set_id, Wanted(part="test"), limits=limits, on_progress=lambda run: seen.append((run.answered + run.errors, run.cases))
+    )
+    assert (document.set, document.cases, document.unanswered, document.resumed) == ("tides@1", 4, 0, False)
+    assert (seen[-1], seen) == ((4, 4), sorted(seen))
+    assert [(each.metric, each.mean) for each in document.under] == [("answer_relevancy", None), ("recall@10", 1.0)]
+    show_evaluation(document)
+    told = capsys.readouterr().out
+    for words in ("tides@1: 4 cases", "faithfulness", "needs_language_model", "3 of 3", document.report_id, "recall@10 is under 1.01"):
+        assert words in told
+    path = tmp_path / "cases.jsonl"
+    write_cases(client, document.run_id, path)
+    assert [json.loads(line)["id"] for line in path.read_text().splitlines()] == ["moon", "sun", "spring", "cup"]
+
+
+def test_reports_are_shown_compared_and_written(
+    client: ApiClient, questions: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    set_id = set_id_of(client, str(questions))
+    older, newer = (evaluate(client, set_id, Wanted(limit=n), limits={}, on_progress=lambda run: None) for n in (2, 3))
+    document = report(client, "latest")
+    assert (document.report_id, document.scores) == (newer.report_id, newer.scores)
+    show_report(document)
+    assert "citations" in capsys.readouterr().out
+    compared = compare(client, older.report_id, newer.report_id)
+    assert {each.n for each in compared.differences if each.metric == "answer_found"} == {2}
+    show_comparison(compared)
+    assert "may be chance" in capsys.readouterr().out
+    for name, before in (("one.html", None), ("two.html", older.report_id)):
+        write_page(client, tmp_path / name, newer.report_id, older=before)
+        assert (tmp_path / name).read_text().startswith("<!doctype html>")
+    with pytest.raises(CommandFailed, match="rep_none"):
+        report(client, "rep_none")
+
+
+def test_a_limit_of_no_metric_is_wrong_usage(client: ApiClient, questions: Path) -> None:
+    with pytest.raises(CommandFailed, match="happiness") as caught:
+        evaluate(client, set_id_of(client, str(questions)), Wanted(limit=1), limits={"happiness": 1.0}, on_progress=lambda run: None)
+    assert caught.value.exit_status == WRONG_USAGE
+
+
+def test_limits_are_read() -> None:
+    assert parse_limits(["faithfulness=0.8", " citations = .5"]) == {"faithfulness": 0.8, "citations": 0.5}
+    for text in ("faithfulness", "faithfulness=", "=1", "faithfulness=high"):
+        with pytest.raises(CommandFailed) as caught:
+            parse_limits([text])
+        assert caught.value.exit_status == WRONG_USAGE
+
+
+def test_a_set_that_is_not_there_is_said(client: ApiClient, tmp_path: Path) -> None:
+    for wanted in ("rivers", "tides@99", str(tmp_path / "none.jsonl")):
+        with pytest.raises(CommandFailed):
+            set_id_of(client, wanted)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["evaluate", "--set", "x", "--fail-under", "y"], ["evaluate", "--limit", "3"], ["evaluate", "--set", "x", "--limit", "0"]]
+)
+def test_wrong_usage_is_told_before_anything_is_started(arguments: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--data-dir", str(tmp_path)])
+    assert caught.value.code == WRONG_USAGE
