@@ -23,6 +23,7 @@ Prefix = Literal[
     "set",
     "case",
     "run",
+    "eval",
     "rep",
     "fb",
     "adp",

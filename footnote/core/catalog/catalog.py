@@ -7,6 +7,7 @@ from footnote.core.catalog.collections import Collections
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.deliveries import Deliveries
 from footnote.core.catalog.erasures import Erasures
+from footnote.core.catalog.evals import Evals
 from footnote.core.catalog.evaluation_runs import EvaluationRuns
 from footnote.core.catalog.evaluation_sets import EvaluationSets
 from footnote.core.catalog.expiring import Expiring
@@ -58,6 +59,7 @@ class Catalog:
         self.live_turns = LiveTurns(self.database)
         self.feedback = FeedbackBook(self.database)
         self.evaluation_sets = EvaluationSets(self.database)
+        self.evals = Evals(self.database)
         self.evaluation_runs = EvaluationRuns(self.database)
         self.reports = Reports(self.database)
         self.judge_qualities = JudgeQualities(self.database)

@@ -143,6 +143,7 @@ class RunRecord:
     set_id: str
     release_id: str
     job_id: str | None
+    eval_id: str | None
     configuration: Mapping[str, Any]
     state: RunState
     counts: RunCounts

@@ -491,6 +491,20 @@ class EvaluationCaseAttachment(Base):
     attachment_id: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
 
 
+class Eval(Base):
+    """What runs ask, and which criteria their answers are held to, as it was asked for over the API."""
+
+    __tablename__ = "evals"
+    id: Mapped[str] = _id()
+    owner: Mapped[str]
+    principals: Mapped[list[Any]]
+    name: Mapped[str]
+    metadata_: Mapped[Json] = mapped_column("metadata")
+    data_source: Mapped[Json]
+    criteria: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+
+
 class EvaluationRun(Base):
     """One pass of one release over one set."""
 
@@ -501,6 +515,7 @@ class EvaluationRun(Base):
     set_id: Mapped[str] = _reference("evaluation_sets.id", cascade=False)
     release_id: Mapped[str] = _reference("releases.id", cascade=False)
     job_id: Mapped[str | None] = mapped_column(String(64))
+    eval_id: Mapped[str | None] = mapped_column(String(64), index=True)
     configuration: Mapped[Json]
     state: Mapped[str] = mapped_column(String(16), default="queued")
     counts: Mapped[Json] = mapped_column(default=dict)

@@ -47,6 +47,20 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("state", sa.String(length=16), nullable=False, server_default=sa.text("'queued'")))
         batch_op.add_column(sa.Column("counts", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
         batch_op.add_column(sa.Column("error_code", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("eval_id", sa.String(length=64), nullable=True))
+        batch_op.create_index(batch_op.f("ix_evaluation_runs_eval_id"), ["eval_id"], unique=False)
+    op.create_table(
+        "evals",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("principals", sa.JSON(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("data_source", sa.JSON(), nullable=False),
+        sa.Column("criteria", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_evals")),
+    )
     with op.batch_alter_table("case_scores", schema=None) as batch_op:
         batch_op.add_column(sa.Column("details", sa.JSON(), nullable=False, server_default=sa.text("'{}'")))
 
@@ -130,7 +144,10 @@ def downgrade() -> None:
     op.drop_table("run_answers")
     with op.batch_alter_table("case_scores", schema=None) as batch_op:
         batch_op.drop_column("details")
+    op.drop_table("evals")
     with op.batch_alter_table("evaluation_runs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_runs_eval_id"))
+        batch_op.drop_column("eval_id")
         batch_op.drop_column("error_code")
         batch_op.drop_column("counts")
         batch_op.drop_column("state")
