@@ -1,0 +1,69 @@
+"""Something that is done again and again in the background, until it is closed, or at once when it is woken."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from footnote.core.errors import FootnoteError
+
+log = structlog.get_logger(__name__)
+
+
+class Repeating:
+    """Does one thing in turns. What goes wrong is logged, told by ``trouble``, and tried again.
+
+    Args:
+        name: for the log.
+        do: the thing.
+        every_s: how long it rests in between.
+    """
+
+    def __init__(self, name: str, do: Callable[[], Awaitable[None]], *, every_s: float) -> None:
+        self._name = name
+        self._do = do
+        self._every_s = every_s
+        self._woken = asyncio.Event()
+        self._is_resting = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+
+    def start(self) -> None:
+        """Begin, with a first turn at once."""
+        self._task = asyncio.create_task(self._repeat(), name=self._name)
+
+    def wake(self) -> None:
+        """Ask for a turn now; one that is under way is followed by another."""
+        self._woken.set()
+        self._is_resting.clear()
+
+    async def close(self, *, grace_s: float = 0.0) -> None:
+        """Stop; what is under way, or was asked for, has so long to come to its end."""
+        if self._task is None:
+            return
+        if grace_s and not self._task.done():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await self._is_resting.wait()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _repeat(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                await self._do()
+                self.trouble = None
+            except FootnoteError as error:
+                log.warning("what is done in the background has to wait", what=self._name, error=str(error))
+                self.trouble = str(error)
+            except Exception as error:  # the supervisor: what is not foreseen is logged whole
+                log.exception("what is done in the background stumbled", what=self._name)
+                self.trouble = f"It stumbled over an internal error ({type(error).__name__}); the log says more."
+            if self._woken.is_set():
+                continue
+            self._is_resting.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._every_s):
+                    await self._woken.wait()

@@ -1,0 +1,371 @@
+"""Passing reports and alerts on: by webhook, by e-mail, to the record of experiments. What is owed stands in the catalog until it arrived.
+
+A channel that is away breaks nothing and loses nothing: each failure is logged, kept, and tried again, also by the next process.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import smtplib
+import socket
+import ssl
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from typing import Protocol
+
+import httpx
+import structlog
+
+import footnote
+from evaluation.messages import Message, alert_message, report_message, url_of_report
+from evaluation.repeating import Repeating
+from evaluation.report.body import ReportBody, body_from_json
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.deliveries import DeliveryRecord, DeliveryState
+from footnote.core.catalog.moment import now as present
+from footnote.core.errors import FootnoteError
+from footnote.core.offload import offload
+from footnote.core.settings import EmailSettings, EvaluationSettings, ServerSettings, WebhookSettings
+from footnote.core.telemetry.metrics import Metrics
+from footnote.core.types import PartHealth
+
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 20, 60, 180, 360, 720))
+"""Between tries: eight in not quite a day. After the last one a delivery is given up; the report is there all the same."""
+
+TRY_S = 150.0
+"""How long one try may take, whatever a channel's own limit is."""
+
+LEASE = "deliveries"
+LEASE_S = 2 * TRY_S
+LOOK_S = 30.0
+GRACE_S = 20.0
+"""How long a process that stops goes on with what is being sent."""
+
+AT_ONCE = 20
+MAX_ERROR_CHARS = 300
+
+SIGNATURE, TIMESTAMP, DELIVERY, EVENT = "X-Footnote-Signature", "X-Footnote-Timestamp", "X-Footnote-Delivery", "X-Footnote-Event"
+
+log = structlog.get_logger(__name__)
+
+
+class SendingFailed(Exception):
+    """A channel did not take what it was sent."""
+
+
+class Channel(Protocol):
+    """Where messages go."""
+
+    name: str
+
+    async def send(self, message: Message, *, delivery_id: str) -> None:
+        """Pass a message on. A second one with the same delivery id is the same message.
+
+        Raises:
+            SendingFailed: it did not arrive, as far as anybody knows.
+        """
+        ...
+
+
+class Recorder(Protocol):
+    """Where runs are recorded."""
+
+    name: str
+
+    async def record(self, report_id: str, body: ReportBody) -> None:
+        """Record the run of a report; recorded again it takes the place of what was recorded before.
+
+        Raises:
+            SendingFailed: it was not recorded.
+        """
+        ...
+
+
+class WebhookChannel:
+    """Posts messages as JSON.
+
+    With a secret each is signed: ``X-Footnote-Signature`` is ``sha256=`` and the hexadecimal HMAC of ``TIMESTAMP.BODY``, where the time
+    stamp is the header ``X-Footnote-Timestamp`` (seconds since 1970), so that what was recorded cannot be played again later.
+
+    Args:
+        url: http or https.
+        settings: secret and patience.
+    """
+
+    name = "webhook"
+
+    def __init__(self, url: str, settings: WebhookSettings, *, now: Callable[[], datetime] = present) -> None:
+        self._url = url
+        self._settings = settings
+        self._now = now
+
+    async def send(self, message: Message, *, delivery_id: str) -> None:
+        """Post a message; what answers 200 to 299 has taken it."""
+        body = json.dumps(message.payload, separators=(",", ":"), allow_nan=False).encode()
+        try:
+            # A redirect is not followed: what is signed goes to the address that was configured.
+            async with httpx.AsyncClient(timeout=self._settings.timeout_s, follow_redirects=False) as client:
+                response = await client.post(self._url, content=body, headers=self._headers(message, delivery_id, body))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise SendingFailed(f"The webhook did not answer: {_words(error)}.") from error
+        if not response.is_success:
+            raise SendingFailed(f"The webhook answered with status {response.status_code}.")
+
+    def _headers(self, message: Message, delivery_id: str, body: bytes) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"footnote/{footnote.__version__}",
+            EVENT: message.kind,
+            DELIVERY: delivery_id,
+        }
+        if self._settings.secret is None:
+            return headers
+        timestamp = str(int(self._now().timestamp()))
+        return {**headers, TIMESTAMP: timestamp, SIGNATURE: signature_of(self._settings.secret.get_secret_value(), timestamp, body)}
+
+
+def signature_of(secret: str, timestamp: str, body: bytes) -> str:
+    """Return what a webhook's receiver compares with the header ``X-Footnote-Signature``."""
+    return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+class EmailChannel:
+    """Sends messages by SMTP, plain and as HTML.
+
+    Args:
+        host: the mail server.
+        settings: how to reach it, and who is written to.
+    """
+
+    name = "email"
+
+    def __init__(self, host: str, settings: EmailSettings) -> None:
+        self._host = host
+        self._settings = settings
+
+    async def send(self, message: Message, *, delivery_id: str) -> None:
+        """Send a message to all recipients; where the server refuses some of them, the others have it."""
+        mail = self._mail(message, delivery_id)
+        try:
+            refused = await offload(self._hand_over, mail)
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise SendingFailed(f"The mail server did not take it: {_words(error)}.") from error
+        if refused:
+            log.warning("the mail server refused recipients", n_refused=len(refused), delivery_id=delivery_id)
+
+    def _mail(self, message: Message, delivery_id: str) -> EmailMessage:
+        mail = EmailMessage()
+        sender = self._settings.sender or ""
+        mail["Subject"] = message.subject
+        mail["From"] = sender
+        mail["To"] = ", ".join(self._settings.recipients)
+        mail["Date"] = format_datetime(present())
+        mail["Message-ID"] = make_msgid(idstring=delivery_id, domain=sender.rpartition("@")[2] or None)
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        mail.add_alternative(message.page, subtype="html")
+        return mail
+
+    def _hand_over(self, mail: EmailMessage) -> dict[str, tuple[int, bytes]]:
+        with self._connection() as server:
+            if self._settings.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if self._settings.user is not None:
+                server.login(self._settings.user, self._settings.password.get_secret_value() if self._settings.password else "")
+            return server.send_message(mail)
+
+    def _connection(self) -> smtplib.SMTP:
+        security, timeout_s = self._settings.security, self._settings.timeout_s
+        port = self._settings.port or {"starttls": 587, "tls": 465, "none": 25}[security]
+        if security == "tls":
+            return smtplib.SMTP_SSL(self._host, port, timeout=timeout_s, context=ssl.create_default_context())
+        return smtplib.SMTP(self._host, port, timeout=timeout_s)
+
+
+def channels_of(settings: EvaluationSettings) -> tuple[Channel, ...]:
+    """Return the channels that are configured."""
+    channels: list[Channel] = []
+    if settings.webhook.url is not None:
+        channels.append(WebhookChannel(settings.webhook.url, settings.webhook))
+    if settings.email.host is not None:
+        channels.append(EmailChannel(settings.email.host, settings.email))
+    return tuple(channels)
+
+
+class Outbox:
+    """Sends what is owed, one process at a time, for as long as it is started.
+
+    Args:
+        catalog: where reports, alerts and deliveries are.
+        channels: where reports and alerts go.
+        recorder: where runs are recorded; None for nowhere.
+        settings: whose reports are sent.
+        server: how people reach the server, for links.
+        metrics: shows how many are on their way.
+        now: the present moment.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        channels: Sequence[Channel],
+        recorder: Recorder | None,
+        settings: EvaluationSettings,
+        server: ServerSettings,
+        metrics: Metrics,
+        now: Callable[[], datetime] = present,
+    ) -> None:
+        self._catalog = catalog
+        self._channels = {channel.name: channel for channel in channels}
+        self._recorder = recorder
+        self._settings = settings
+        self._server = server
+        self._metrics = metrics
+        self._now = now
+        self._repeating = Repeating("sending reports", self.send_due, every_s=LOOK_S)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of the channels that alerts go to."""
+        return tuple(self._channels)
+
+    def start(self) -> None:
+        """Begin to send, also what an earlier process owed."""
+        self._repeating.start()
+
+    def wake(self) -> None:
+        """Say that something is owed."""
+        self._repeating.wake()
+
+    async def close(self) -> None:
+        """Stop; what is just being sent has some time to arrive, and is sent by the next process otherwise."""
+        await self._repeating.close(grace_s=GRACE_S)
+
+    async def health(self) -> PartHealth:
+        """Say what did not arrive. The server is ready all the same."""
+        failed = await self._catalog.deliveries.last_failures(limit=1)
+        counts = await self._catalog.deliveries.counts()
+        detail = "What was sent has arrived."
+        if failed:
+            what = failed[0].report_id or failed[0].alert_id
+            ending = "it was given up" if failed[0].state == DeliveryState.GIVEN_UP else "it is tried again"
+            detail = f"{what} could not be passed on ({failed[0].channel}), {ending}: {failed[0].error}"
+        return PartHealth(
+            name="sending",
+            ready=True,
+            detail=self._repeating.trouble or detail,
+            facts={state.value: n for state, n in counts.items()},
+        )
+
+    # ---------------------------------------------------------------------------------------------------------------- what is owed
+
+    async def after_report(self, report_id: str) -> None:
+        """Owe a report to all that it goes to, and try again now what did not arrive before.
+
+        Raises:
+            NotFound: there is no such report (any more).
+            CatalogUnavailable: the catalog cannot be used.
+        """
+        report = await self._catalog.reports.by_id(report_id)
+        names = list(self._channels) if await self._is_sent(report.run_id) else []
+        if self._recorder is not None:
+            names.append(self._recorder.name)
+        await self._catalog.deliveries.owe_report(report_id, names, at=self._now())
+        await self._catalog.deliveries.bring_forward(self._now())
+        self.wake()
+
+    async def _is_sent(self, run_id: str) -> bool:
+        if self._settings.send == "all":
+            return True
+        return (await self._catalog.evaluation_runs.by_id(run_id)).configuration.get("scheduled_for") is not None
+
+    async def send_due(self) -> None:
+        """Try all that is due once; nothing where another process is at it.
+
+        Raises:
+            CatalogUnavailable: the catalog cannot be used.
+        """
+        if await self._catalog.deliveries.due(self._now(), limit=1):
+            await self._send_while_ours()
+        for state, n in (await self._catalog.deliveries.counts()).items():
+            self._metrics.set_deliveries(state, n)
+
+    async def _send_while_ours(self) -> None:
+        leases, began_at = self._catalog.leases, self._now()
+        holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        try:
+            while await leases.take(LEASE, holder=holder, ttl_s=LEASE_S):
+                due = await self._catalog.deliveries.due(began_at, limit=AT_ONCE)
+                if not due:
+                    return
+                for delivery in due:
+                    if not await leases.take(LEASE, holder=holder, ttl_s=LEASE_S):
+                        return
+                    await self._try(delivery)
+        finally:
+            await leases.let_go(LEASE, holder=holder)
+
+    async def _try(self, delivery: DeliveryRecord) -> None:
+        try:
+            async with asyncio.timeout(TRY_S):
+                await self._send(delivery)
+        except TimeoutError:
+            await self._failed(delivery, f"It took longer than {TRY_S:.0f} s.")
+        except (SendingFailed, FootnoteError) as error:
+            await self._failed(delivery, str(error))
+        except Exception as error:  # the supervisor of a delivery: one that stumbles must not stand in the way of the next
+            log.exception("a delivery stumbled", delivery_id=delivery.id, channel=delivery.channel)
+            await self._failed(delivery, f"An internal error ({type(error).__name__}); the log says more.")
+        else:
+            await self._catalog.deliveries.note_sent(delivery.id, at=self._now())
+            log.info("passed on", delivery_id=delivery.id, channel=delivery.channel, **_subject(delivery))
+
+    async def _failed(self, delivery: DeliveryRecord, error: str) -> None:
+        next_at = self._now() + PAUSES[delivery.n_tries] if delivery.n_tries < len(PAUSES) else None
+        log.warning(
+            "could not be passed on",
+            delivery_id=delivery.id,
+            channel=delivery.channel,
+            error=error,
+            next_at=None if next_at is None else next_at.isoformat(),
+            **_subject(delivery),
+        )
+        await self._catalog.deliveries.note_failure(delivery.id, error=error[:MAX_ERROR_CHARS], next_at=next_at)
+
+    async def _send(self, delivery: DeliveryRecord) -> None:
+        if self._recorder is not None and delivery.channel == self._recorder.name and delivery.report_id is not None:
+            report = await self._catalog.reports.by_id(delivery.report_id)
+            await self._recorder.record(report.id, body_from_json(report.body))
+            return
+        channel = self._channels.get(delivery.channel)
+        if channel is None:
+            raise SendingFailed(f"The settings have no {delivery.channel} any more.")
+        await channel.send(await self._message(delivery), delivery_id=delivery.id)
+
+    async def _message(self, delivery: DeliveryRecord) -> Message:
+        if delivery.alert_id is not None:
+            return alert_message(await self._catalog.alerts.get(delivery.alert_id))
+        report = await self._catalog.reports.by_id(delivery.report_id or "")
+        run = await self._catalog.evaluation_runs.by_id(report.run_id)
+        return report_message(
+            report.id,
+            body_from_json(report.body),
+            url=url_of_report(self._server, report.id),
+            scheduled_for=run.configuration.get("scheduled_for"),
+        )
+
+
+def _subject(delivery: DeliveryRecord) -> dict[str, str]:
+    ids = {"report_id": delivery.report_id, "alert_id": delivery.alert_id}
+    return {name: value for name, value in ids.items() if value is not None}
+
+
+def _words(error: Exception) -> str:
+    """Return an error of a library in one line: its class where it says nothing."""
+    return " ".join(str(error).split())[:MAX_ERROR_CHARS] or type(error).__name__
