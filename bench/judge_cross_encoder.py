@@ -1,6 +1,7 @@
 """Compare the trained cross-encoder with LocalJudge, alone and together with LocalJudge's features in one logistic regression.
 
     python -m bench.judge_cross_encoder --data DIR --weights FILE validate    on the quarter of the training splits that was held out
+    python -m bench.judge_cross_encoder --data DIR --weights FILE score       keeps the test splits' scores, prints none
     python -m bench.judge_cross_encoder --data DIR --weights FILE test        on the test splits, once, when everything is chosen
 
 ``--vectors FILE`` keeps the sentences' vectors between runs. All that has to be chosen (which of the candidates, its weights, its
@@ -14,9 +15,10 @@ whole interval, no set's difference lies below 0 with its whole interval, and no
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +45,7 @@ from bench.remembered_vectors import RememberingEmbedder
 from footnote.core.settings import EmbedderSettings
 from retrieval.embedder.factory import create_embedder
 from serving.judge.calibration import load_calibration
+from serving.judge.features import FEATURES
 from serving.judge.local import LocalJudge
 from tuning.judge.cross_encoder import CrossEncoder, load_tokenizer
 from tuning.judge.evidence import best_sentences, sentences_of
@@ -54,6 +57,9 @@ Floats = NDArray[np.float64]
 GRID = np.linspace(0.05, 0.95, 181)
 N_FOLDS = 10
 N_GROUPS = 2
+EXCHANGES = ("name_exchanged", "number_exchanged", "negation_added", "negation_dropped", "opposite_said")
+VETO_SAMENESS = 0.3
+VETO_LOGIT = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,17 @@ CANDIDATES: dict[str, Callable[[Scored], Floats]] = {
     "local-1 and cross-encoder": lambda s: np.column_stack([logit(s.local), s.first]),
     "local-1 and cross-encoder, two groups": lambda s: np.column_stack([logit(s.local), s.both]),
     "features and cross-encoder": lambda s: np.column_stack([s.features, s.first]),
+    "cross-encoder, vetoed": lambda s: vetoed(s, s.first)[:, None],
+    "local-1 and cross-encoder, vetoed": lambda s: np.column_stack([logit(s.local), vetoed(s, s.first)]),
+    "features and cross-encoder, vetoed": lambda s: np.column_stack([s.features, vetoed(s, s.first)]),
     "features and both": lambda s: np.column_stack([s.features, s.first, s.both]),
 }
+
+
+def vetoed(part: Scored, logits_of: Floats) -> Floats:
+    """Return the logits, far lower where LocalJudge sees a near copy in which something was exchanged, denied or turned round."""
+    exchanged = part.features[:, [FEATURES.index(name) for name in EXCHANGES]].max(axis=1)
+    return np.where(exchanged >= VETO_SAMENESS, -VETO_LOGIT, logits_of)
 
 
 def logit(probability: Floats) -> Floats:
@@ -87,11 +102,11 @@ def logit(probability: Floats) -> Floats:
     return np.log(clipped / (1 - clipped))
 
 
-def groups(claim: str, context: str) -> list[str]:
-    """Return the nearest sentences and, where the context has more, the next nearest ones, each group as one text."""
+def groups(claim: str, context: str, *, n: int) -> list[str]:
+    """Return up to n groups of sentences, the nearest ones, the next nearest and so on, each as one text."""
     rest = sentences_of(context)
     result: list[str] = []
-    for _ in range(N_GROUPS):
+    for _ in range(n):
         if not rest:
             break
         chosen = best_sentences(claim, rest)
@@ -100,10 +115,10 @@ def groups(claim: str, context: str) -> list[str]:
     return result or [""]
 
 
-async def scored(judge: LocalJudge, model: CrossEncoder, pairs: Sequence[Pair]) -> Scored:
+async def scored(judge: LocalJudge, model: CrossEncoder, pairs: Sequence[Pair], *, n_groups: int = N_GROUPS) -> Scored:
     features = await features_of(judge, pairs)
     calibration = load_calibration()
-    parts = [groups(pair.claim, pair.context) for pair in pairs]
+    parts = [groups(pair.claim, pair.context, n=n_groups) for pair in pairs]
     flat = [TrainingPair("", "", pair.claim, text, 0) for pair, texts in zip(pairs, parts, strict=True) for text in texts]
     values = iter(logits(model, load_tokenizer(), flat))
     by_group = [[next(values) for _ in texts] for texts in parts]
@@ -232,23 +247,37 @@ def report(name: str, sets: dict[str, Scored], margins: dict[str, Floats], thres
     return result
 
 
-async def held_out_sets(judge: LocalJudge, model: CrossEncoder, folder: Path) -> dict[str, Scored]:
-    chosen = {
+def held_out_pairs(folder: Path) -> dict[str, list[Pair]]:
+    return {
         name: [
             pair for pair in read_pairs(folder, name, split) if is_held_out(TrainingPair(name, pair.context, pair.claim, "", pair.label))
         ]
         for name, (_, split) in PUBLIC_SETS.items()
     }
-    sets = {name: await scored(judge, model, pairs) for name, pairs in chosen.items()}
-    sets["altered"] = await scored(judge, model, [pair for name in FIT_SPLITS for pair in altered_pairs(chosen[name])])
+
+
+def test_pairs(folder: Path) -> dict[str, list[Pair]]:
+    return {name: read_pairs(folder, name, split) for name, split in TEST_SPLITS.items()}
+
+
+async def scored_sets(
+    judge: LocalJudge, model: CrossEncoder, chosen: dict[str, list[Pair]], kept: Path | None, *, n_groups: int = N_GROUPS
+) -> dict[str, Scored]:
+    """Return the sets and the altered sentences of their contexts, scored, or what an earlier run kept of that."""
+    if kept and kept.is_file():
+        with np.load(kept) as stored:
+            return {name: read_scored(stored, name) for name in [*chosen, "altered"]}
+    chosen = {**chosen, "altered": [pair for name in FIT_SPLITS for pair in altered_pairs(chosen[name])]}
+    sets = {name: await scored(judge, model, pairs, n_groups=n_groups) for name, pairs in chosen.items()}
+    if kept:
+        np.savez(kept, **{f"{name}.{field}": np.array(value) for name, part in sets.items() for field, value in asdict(part).items()})
     return sets
 
 
-async def test_sets(judge: LocalJudge, model: CrossEncoder, folder: Path) -> dict[str, Scored]:
-    chosen = {name: read_pairs(folder, name, split) for name, split in TEST_SPLITS.items()}
-    sets = {name: await scored(judge, model, pairs) for name, pairs in chosen.items()}
-    sets["altered"] = await scored(judge, model, [pair for name in FIT_SPLITS for pair in altered_pairs(chosen[name])])
-    return sets
+def read_scored(stored: Mapping[str, NDArray[Any]], name: str) -> Scored:
+    kinds = tuple(str(kind) for kind in stored[f"{name}.kinds"])
+    numbers = {field: stored[f"{name}.{field}"] for field in ("labels", "features", "local", "first", "both")}
+    return Scored(kinds=kinds, **numbers)
 
 
 async def probed(judge: LocalJudge, model: CrossEncoder, combination: Combination) -> int:
@@ -265,13 +294,19 @@ async def probed(judge: LocalJudge, model: CrossEncoder, combination: Combinatio
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["validate", "test"])
+    parser.add_argument("command", choices=["score", "validate", "test"])
     add_data_option(parser)
     parser.add_argument("--weights", type=Path, required=True, help="weights.pt or state.pt of tuning.judge.train")
     parser.add_argument("--vectors", type=Path)
+    parser.add_argument("--groups", type=int, default=N_GROUPS, help="of sentences on the test splits; 1 where the candidate needs no more")
+    parser.add_argument("--kept", type=Path, help="folder that keeps what was scored between runs")
     parser.add_argument("--candidate", choices=list(CANDIDATES), help="for test: the one that was chosen by validate")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
+
+
+def kept_of(chosen: argparse.Namespace, name: str) -> Path | None:
+    return chosen.kept / name if chosen.kept else None
 
 
 async def main(chosen: argparse.Namespace) -> None:
@@ -281,14 +316,17 @@ async def main(chosen: argparse.Namespace) -> None:
     embedder = RememberingEmbedder(await create_embedder(EmbedderSettings()), file=chosen.vectors)
     judge = LocalJudge(embedder)
     try:
-        held_out = await held_out_sets(judge, model, chosen.data)
+        if chosen.command == "score":
+            await scored_sets(judge, model, test_pairs(chosen.data), kept_of(chosen, "test.npz"), n_groups=chosen.groups)
+            return
+        held_out = await scored_sets(judge, model, held_out_pairs(chosen.data), kept_of(chosen, "held-out.npz"))
         if chosen.command == "validate":
             for name, columns in CANDIDATES.items():
                 report(name, held_out, out_of_fold(columns, held_out), judge.threshold)
                 print("    probe:", await probed(judge, model, fitted(columns, held_out)), "of 20")
             return
         combination = fitted(CANDIDATES[chosen.candidate], held_out)
-        sets = await test_sets(judge, model, chosen.data)
+        sets = await scored_sets(judge, model, test_pairs(chosen.data), kept_of(chosen, "test.npz"), n_groups=chosen.groups)
         margins = {name: combination.scores(part) - combination.threshold for name, part in sets.items()}
         figures = report(chosen.candidate, sets, margins, judge.threshold)
         print("probe:", await probed(judge, model, combination), "of 20; threshold", combination.threshold, combination.weights)

@@ -98,11 +98,11 @@ def logits(model: CrossEncoder, tokenizer: PreTrainedTokenizerBase, pairs: Seque
     order = sorted(range(len(pairs)), key=lambda index: len(pairs[index].claim) + len(pairs[index].evidence))
     result = [0.0] * len(pairs)
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
             values = model(encoded(tokenizer, [pairs[index].claim for index in chosen], [pairs[index].evidence for index in chosen]))
-            for index, value in zip(chosen, values.tolist(), strict=True):
+            for index, value in zip(chosen, values.float().tolist(), strict=True):
                 result[index] = value
     return result
 
