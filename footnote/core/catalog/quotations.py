@@ -196,8 +196,8 @@ async def _that_repeat(session: AsyncSession, turn_ids: Sequence[str], told: Seq
     repeating: list[Told] = []
     for some in _parts(turn_ids):
         turns = (
-            select(*_TOLD_COLUMNS, schema.Turn.history)
-            .where(schema.Turn.id.in_(some), schema.Turn.erased_at.is_(None), cast(schema.Turn.history, Text) != "[]")
+            select(*_TOLD_COLUMNS, schema.Turn.question, schema.Turn.history)
+            .where(schema.Turn.id.in_(some), schema.Turn.erased_at.is_(None))
             .order_by(schema.Turn.asked_at, schema.Turn.id)
         )
         repeating += await offload(_compare, (await session.execute(turns)).all(), answers)
@@ -208,7 +208,7 @@ def _compare(turns: Sequence[Any], answers: dict[str, list[Said]]) -> list[Told]
     """Return the turns that repeat an answer, and add what they have said to the answers."""
     repeating: list[Told] = []
     for turn in turns:
-        if repeats(turn.history, answers.get(turn.owner, ()), conversation=turn.conversation):
+        if repeats(dialogue_of(turn), answers.get(turn.owner, ()), conversation=turn.conversation):
             told = _told(turn)
             repeating.append(told)
             if told.said is not None:
@@ -229,6 +229,11 @@ _TOLD_COLUMNS = (
 def _told(turn: Any) -> Told:
     answer = None if turn.abstained else said(conversation=turn.conversation, shown=turn.shown)
     return Told(turn_id=turn.id, owner=turn.owner, asked_at=turn.asked_at, said=answer)
+
+
+def dialogue_of(turn: Any) -> list[dict[str, Any]]:
+    """Return the messages of a turn, of which its row has the columns, with the question at the end: people quote there too."""
+    return [*turn.history, {"role": "user", "content": turn.question}]
 
 
 def hash_of_answer(turn: Any) -> str | None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
-from footnote.core.catalog.quotations import hash_of_answer, without_text
+from footnote.core.catalog.quotations import dialogue_of, hash_of_answer, without_text
 from footnote.core.catalog.repeated_answers import hashes_of, short_answer_hash
 from footnote.core.errors import NotFound
 from footnote.core.offload import offload
@@ -33,7 +33,7 @@ class Turns:
             NotFound: an evaluation run asked it, and was deleted meanwhile.
         """
         row = _row(turn)
-        repeated = await offload(hashes_of, row.history, owner=turn.owner, conversation=turn.conversation)
+        repeated = await offload(hashes_of, dialogue_of(row), owner=turn.owner, conversation=turn.conversation)
         async with self._database.write(beside=True) as session:
             if turn.run_id is not None:
                 await _require_run(session, turn.run_id)

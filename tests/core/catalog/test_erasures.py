@@ -330,6 +330,20 @@ async def test_a_dialogue_that_goes_on_after_the_erasure_is_kept_without_text(ca
     assert (await turn_of(catalog, bens, BEN)).erased_at is None, "ben never got that answer: he wrote it himself"
 
 
+async def test_a_question_that_repeats_an_answer_goes_too_before_the_erasure_and_after(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    await tell(catalog, [attachment.id])
+    question = f"Is that so?\n\n{SECRET} [1]."
+    before = await tell(catalog, [], question=question, shown=LONG)
+    other = await tell(catalog, [], question="Is something else altogether so?", shown="It is not, as far as anybody knows.")
+    await erase(catalog, file)
+    after = await tell(catalog, [], question=question, shown=LONG)
+    bens = await tell(catalog, [], owner="ben", question=question, shown=LONG)
+    found = [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (before, other, after)]
+    assert found == [True, False, True]
+    assert (await turn_of(catalog, bens, BEN)).question == question, "ben never got that answer: he wrote it himself"
+
+
 async def test_a_short_answer_is_recognised_after_the_erasure_in_its_conversation_alone(catalog: Catalog):
     file, attachment = await ingested(catalog)
     await tell(catalog, [attachment.id], shown="In the kestrel [1].", conversation="c")
