@@ -269,11 +269,14 @@ async def require_lease(session: AsyncSession, lease: JobLease) -> schema.Job:
 
 async def held_jobs(session: AsyncSession, leases: Collection[JobLease]) -> dict[JobLease, schema.Job]:
     """Return the jobs, for writing, of those leases that still hold; always locked in the same order, so that no two writes cross."""
-    by_id = {lease.job_id: lease for lease in leases}
-    query = select(schema.Job).where(schema.Job.id.in_(by_id), schema.Job.state.in_(IN_HAND)).order_by(schema.Job.id).with_for_update()
-    if not by_id:
+    if not leases:
         return {}
-    return {by_id[row.id]: row for row in await session.scalars(query) if row.fencing_token == by_id[row.id].fencing_token}
+    # By token too: who took a job again may still hold the lease that it had lost, and asks for both.
+    wanted = {(lease.job_id, lease.fencing_token): lease for lease in leases}
+    its_id = schema.Job.id.in_({lease.job_id for lease in leases})
+    query = select(schema.Job).where(its_id, schema.Job.state.in_(IN_HAND)).order_by(schema.Job.id).with_for_update()
+    rows = {(row.id, row.fencing_token): row for row in await session.scalars(query)}
+    return {wanted[key]: row for key, row in rows.items() if key in wanted}
 
 
 def note_progress(row: schema.Job, note: Note) -> None:

@@ -217,3 +217,12 @@ async def test_another_attempt_goes_on_with_the_version_of_the_first_when_its_re
     other = await build(catalog, job, lease, text="Tides", recipe="recipe-2")
     assert other != first
     assert await catalog.versions.abandoned() == (first,), "nobody goes on with it: its points have to leave the index"
+
+
+async def test_a_worker_that_took_a_job_again_keeps_it_whatever_lease_it_had_before(catalog: Catalog):
+    await queue(catalog)
+    _, lost = await claim(catalog)
+    await catalog.jobs.give_back(lost)
+    _, held = await claim(catalog)
+    for leases in ([lost, held], [held, lost]):
+        assert await catalog.jobs.renew_all(leases, lease_s=60) == [lost]
