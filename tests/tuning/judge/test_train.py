@@ -116,7 +116,7 @@ def test_a_pair_has_the_same_logit_alone_and_beside_longer_ones():
     model, tokenizer = CrossEncoder(), load_tokenizer()
     short, long = LABELLED[0], Pair("x", "g", "The pump runs.", "A very long text. " * 100, 0)
     alone = logits(model, tokenizer, [short])
-    assert logits(model, tokenizer, [long, short])[1] == pytest.approx(alone[0], abs=1e-4)
+    assert logits(model, tokenizer, [long, short])[1] == pytest.approx(alone[0], abs=0.02)  # bfloat16
 
 
 def test_a_word_meets_only_words_of_the_other_text():
