@@ -1,0 +1,124 @@
+"""Reports from the catalog's rows: what they compare with, and what a reader gets to see of the cases."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from evaluation.report.body import ReportBody, body_from_json
+from evaluation.report.rendering.texts import CaseTexts, Missing
+from evaluation.report_texts import questions_of, texts_of
+from evaluation.reporting import Reporter
+from evaluation.running import RunConfiguration
+from evaluation.scores import Scorer
+from footnote.core.catalog.catalog import Catalog
+from footnote.core.catalog.evaluation_records import CaseDraft, RunRecord
+from footnote.core.types import Caller, StoredPassage
+from retrieval.embedder.port import Embedder
+from tests.core.catalog.evaluation_story import asked, failure, imported, value
+from tests.core.catalog.story import ANN, BEN, attach, build, claim, collection, erase, upload
+
+NO_EMBEDDER = cast("Embedder", None)  # written questions are the same each night: nobody asks for their vectors
+
+
+def case(key: str, *documents: str) -> CaseDraft:
+    gold = [{"document": document, "quote": "at six"} for document in documents]
+    labels = {"id": key, "question": f"When is {key}?", "answerable": True, "reference_answer": "At six.", "gold": gold}
+    return CaseDraft(key=key, labels=labels, documents=documents)
+
+
+async def run_over(
+    catalog: Catalog, found: dict[str, float | None], *, by: Caller = ANN, passages: tuple[StoredPassage, ...] = (), **more: Any
+) -> RunRecord:
+    """Do a run over cases whose answers were found, or not; None where nothing answered."""
+    made = await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    asks = RunConfiguration(principals=tuple(sorted(by.principals)))
+    run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=asks.as_json())
+    for record in await catalog.evaluation_sets.cases(made.set.id, caller=by):
+        figure = found[record.key]
+        if figure is None:
+            await catalog.evaluation_runs.note_answer(run.id, record.id, error_code="GenerationTimeout")
+            continue
+        turn_id = await asked(catalog, by=by, verdicts="su", run_id=run.id, passages=passages)
+        await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=turn_id)
+        scores = [value("answer_found", figure), value("recall@10", 1.0, target="turn"), failure("citations", "answer_erased")]
+        await catalog.evaluation_runs.note_scores(run.id, record.id, judge="labels", scores=scores)
+    return run
+
+
+def reporter(catalog: Catalog) -> Reporter:
+    without = cast("Scorer", SimpleNamespace(metrics=("answer_found",), not_measured={"answer_relevancy": "needs_language_model"}))
+    return Reporter(catalog=catalog, embedder=NO_EMBEDDER, scorers=[without], judges=())
+
+
+async def body_of(catalog: Catalog, run: RunRecord) -> ReportBody:
+    return body_from_json((await reporter(catalog).report(run.id)).body)
+
+
+async def test_a_report_says_what_was_scored_what_failed_and_what_nobody_measures(catalog: Catalog) -> None:
+    body = await body_of(catalog, await run_over(catalog, {"ebb": 1.0, "flood": 0.0, "slack": None}))
+    assert (body.run.n_cases, body.run.n_unanswered_cases, body.run.set_number) == (3, 1, 1)
+    assert (body.scores["answer_found"].mean, body.scores["answer_found"].scored) == (0.5, 2)
+    assert (body.scores["citations"].mean, body.scores["citations"].n_failures) == (None, 2)
+    assert body.scores["answer_relevancy"].reason == "needs_language_model"
+    assert body.comparison is None
+
+
+async def test_the_run_before_is_compared_case_by_case_also_over_versions_of_the_set(catalog: Catalog) -> None:
+    keys = [f"tide {n}" for n in range(12)]
+    before = await run_over(catalog, dict.fromkeys(keys, 1.0))
+    await reporter(catalog).report(before.id)
+    strangers = await run_over(catalog, dict.fromkeys(keys, 0.5), by=BEN)
+    await reporter(catalog).report(strangers.id)
+    body = await body_of(catalog, await run_over(catalog, {**dict.fromkeys(keys, 0.0), "new": 0.0}))
+    assert body.comparison is not None
+    assert (body.run.set_number, body.comparison.run_id) == (2, before.id), "somebody else's set of the same name is another"
+    moved = next(each for each in body.comparison.differences if each.metric == "answer_found")
+    assert (moved.n, moved.difference, moved.is_worse) == (12, -1.0, True)
+
+
+async def test_a_report_made_again_takes_the_place_of_the_first(catalog: Catalog) -> None:
+    run = await run_over(catalog, {"ebb": 1.0})
+    first, again = [await reporter(catalog).report(run.id) for _ in range(2)]
+    assert again.id == first.id
+    assert body_from_json(again.body).comparison is None, "a run is not compared with itself"
+
+
+async def test_a_reader_sees_questions_drafts_claims_and_no_other_readers_text(catalog: Catalog) -> None:
+    body = await body_of(catalog, await run_over(catalog, {"ebb": 0.0, "flood": None}))
+    texts = await texts_of(catalog, body, caller=ANN)
+    answered = next(each for each in texts.values() if isinstance(each, CaseTexts) and each.question == "When is ebb?")
+    assert (answered.draft, answered.expected, [claim.text for claim in answered.claims]) == ("At six [1].", "At six.", ["A", "t"])
+    silent = next(each for each in texts.values() if isinstance(each, CaseTexts) and each.question == "When is flood?")
+    assert (silent.draft, silent.passages) == ("", ())
+    assert set((await texts_of(catalog, body, caller=BEN)).values()) == {Missing.FORBIDDEN}
+    assert await questions_of(catalog, body, caller=BEN) == {}
+
+
+async def test_what_may_be_read_of_the_set_alone_is_no_right_to_the_answers(catalog: Catalog) -> None:
+    run = await run_over(catalog, {"ebb": 0.0})
+    await imported(catalog, case("ebb"), principals=["owner:ben"])
+    body = await body_of(catalog, run)
+    assert list((await questions_of(catalog, body, caller=BEN)).values()) == ["When is ebb?"]
+    assert list((await texts_of(catalog, body, caller=BEN)).values()) == [CaseTexts("When is ebb?", expected="At six.")]
+
+
+async def test_an_answer_from_what_its_reader_may_not_read_any_more_is_not_shown(catalog: Catalog) -> None:
+    sea = await collection(catalog, BEN)
+    held = await attach(catalog, sea, await upload(catalog, BEN), BEN)
+    version_id = await build(catalog, *await claim(catalog), text="Tides follow the moon.")
+    passage = StoredPassage(n=1, attachment_id=held.id, version_id=version_id, chunk_ids=(), start=0, end=22, score=1.0, similarity=0.9)
+    body = await body_of(catalog, await run_over(catalog, {"ebb": 0.0}, passages=(passage,)))
+    assert list((await texts_of(catalog, body, caller=ANN)).values()) == [Missing.FORBIDDEN]
+
+
+async def test_what_was_erased_is_said_to_be(catalog: Catalog) -> None:
+    file = await upload(catalog, filename="tides.txt")
+    await attach(catalog, await collection(catalog), file)
+    await build(catalog, *await claim(catalog), text="Tides follow the moon.")
+    run = await run_over(catalog, {"ebb": 0.0, "flood": 0.0}, cases=[case("ebb", "tides.txt"), case("flood")])
+    body = await body_of(catalog, run)
+    assert len(body.text_ids()) == 2
+    await erase(catalog, file)
+    texts = await texts_of(catalog, body, caller=ANN)
+    assert sorted(type(each).__name__ for each in texts.values()) == ["CaseTexts", "Missing"]
+    assert Missing.ERASED in texts.values()
