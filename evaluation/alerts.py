@@ -111,9 +111,9 @@ class SupportWatch:
         self._now = now
         self._repeating = Repeating("watching live support", self.check, every_s=CHECK_S)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._repeating.start()
+    def start(self, *, first_after_s: float = 0.0) -> None:
+        """Begin to look, at first after some seconds."""
+        self._repeating.start(first_after_s=first_after_s)
 
     async def close(self) -> None:
         """Stop looking."""

@@ -43,19 +43,17 @@ class Nightly:
     Args:
         catalog: where sets, turns and runs are.
         settings: when, and which sets.
-        release_id: what answers.
         now: the present moment.
 
     Raises:
         InvalidSettings: the schedule or its time zone cannot be understood.
     """
 
-    def __init__(self, *, catalog: Catalog, settings: EvaluationSettings, release_id: str, now: Callable[[], datetime] = present) -> None:
+    def __init__(self, *, catalog: Catalog, settings: EvaluationSettings, now: Callable[[], datetime] = present) -> None:
         self._catalog = catalog
         self._schedule = schedule_of(settings)
         self._names = None if settings.sets is None else [_name_and_number(name) for name in settings.sets]
         self._sizes = cast("Mapping[Stratum, int]", {stratum: getattr(settings.live_sample, stratum) for stratum in STRATA})
-        self._release_id = release_id
         self._now = now
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._next_look: datetime | None = None
@@ -94,14 +92,18 @@ class Nightly:
         return None if night is None else (night, last.moment)
 
     async def _begin(self, night: datetime, since: datetime) -> None:
+        champion = await self._catalog.releases.champion()
+        if champion is None:
+            log.warning("no server has answered yet: nothing is evaluated")
+            return
         n_begun = 0
         async with aclosing(self._sets(since, night)) as of_tonight:
             async for each in of_tonight:
-                n_begun += await self._begin_one(night, each)
+                n_begun += await self._begin_one(night, each, release_id=champion.id)
         await self._catalog.nights.finish(night)
         log.info("the night's runs are begun" if n_begun else "nothing is to be evaluated tonight", night=night.isoformat(), n_runs=n_begun)
 
-    async def _begin_one(self, night: datetime, of_set: EvaluationSetRecord) -> bool:
+    async def _begin_one(self, night: datetime, of_set: EvaluationSetRecord, *, release_id: str) -> bool:
         caller = night_caller(of_set.owner)
         asks = RunConfiguration(principals=tuple(sorted(caller.principals)), scheduled_for=night.isoformat())
         try:
@@ -109,7 +111,7 @@ class Nightly:
                 night,
                 set_id=of_set.id,
                 set_name=of_set.name,
-                release_id=self._release_id,
+                release_id=release_id,
                 configuration=asks.as_json(),
                 caller=caller,
             )

@@ -29,9 +29,9 @@ class Repeating:
         self._task: asyncio.Task[None] | None = None
         self.trouble: str | None = None
 
-    def start(self) -> None:
-        """Begin, with a first turn at once."""
-        self._task = asyncio.create_task(self._repeat(), name=self._name)
+    def start(self, *, first_after_s: float = 0.0) -> None:
+        """Begin, with a first turn after some seconds, or as soon as it is woken."""
+        self._task = asyncio.create_task(self._repeat(first_after_s), name=self._name)
 
     def wake(self) -> None:
         """Ask for a turn now; one that is under way is followed by another."""
@@ -49,7 +49,9 @@ class Repeating:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _repeat(self) -> None:
+    async def _repeat(self, first_after_s: float) -> None:
+        if first_after_s and not self._woken.is_set():
+            await self._rest(first_after_s)
         while True:
             self._woken.clear()
             try:
@@ -63,7 +65,11 @@ class Repeating:
                 self.trouble = f"It stumbled over an internal error ({type(error).__name__}); the log says more."
             if self._woken.is_set():
                 continue
-            self._is_resting.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s):
-                    await self._woken.wait()
+            await self._rest(self._every_s)
+
+    async def _rest(self, seconds: float) -> None:
+        self._is_resting.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._is_resting.clear()

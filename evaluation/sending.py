@@ -235,9 +235,9 @@ class Outbox:
         """The names of the channels that alerts go to."""
         return tuple(self._channels)
 
-    def start(self) -> None:
-        """Begin to send, also what an earlier process owed."""
-        self._repeating.start()
+    def start(self, *, first_after_s: float = 0.0) -> None:
+        """Begin to send, also what an earlier process or another one owes; at first after some seconds, or when it is woken."""
+        self._repeating.start(first_after_s=first_after_s)
 
     def wake(self) -> None:
         """Say that something is owed."""

@@ -3,18 +3,24 @@
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
+from evaluation.alerts import SupportWatch
+from evaluation.experiments import create_recorder
 from evaluation.generating.by_model import QuestionWriter
 from evaluation.generating.generator import OpenWriter
+from evaluation.nightly import Nightly
 from evaluation.reporting import Reporter
 from evaluation.running import Runner
 from evaluation.scores import Scorer
+from evaluation.sending import Outbox, channels_of
 from evaluation.worker import EvaluationWorker, OpenParts, RunParts
 from footnote.core.attention import Attention
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.offload import offload
 from footnote.core.settings import JudgeSettings, Settings
+from footnote.core.telemetry import Telemetry
 from retrieval.embedder.port import Embedder
 from retrieval.search import Searcher
 from serving.judge.port import Judge
@@ -43,10 +49,43 @@ def cases_at_once(settings: Settings) -> int:
     return CASES_BESIDE_A_SERVER if settings.generator.kind == "openai" else 1
 
 
-async def start_evaluation(stack: AsyncExitStack, settings: Settings, *, catalog: Catalog, open_parts: OpenParts) -> EvaluationWorker:
-    """Start doing runs; what is in hand stops with the stack, and goes on when a worker starts again."""
+def create_outbox(settings: Settings, *, catalog: Catalog, data_dir: Path, telemetry: Telemetry) -> Outbox:
+    """Return what owes and sends reports. A worker's is never started: the server sends, by its own network and data directory."""
+    return Outbox(
+        catalog=catalog,
+        channels=channels_of(settings.evaluation),
+        recorder=create_recorder(settings.evaluation, catalog=catalog, data_dir=data_dir),
+        settings=settings.evaluation,
+        server=settings.server,
+        metrics=telemetry.metrics,
+    )
+
+
+def start_passing_on(stack: AsyncExitStack, settings: Settings, *, catalog: Catalog, outbox: Outbox, telemetry: Telemetry) -> None:
+    """Start sending what is owed and watching live support; both stop with the stack."""
+    watch = SupportWatch(
+        catalog=catalog,
+        settings=settings.evaluation,
+        metrics=telemetry.metrics,
+        channels=outbox.channels,
+        wake_sending=outbox.wake,
+    )
+    stack.push_async_callback(outbox.close)
+    stack.push_async_callback(watch.close)
+    outbox.start(first_after_s=FIRST_LOOK_S)
+    watch.start(first_after_s=FIRST_LOOK_S)
+
+
+async def start_evaluation(
+    stack: AsyncExitStack, settings: Settings, *, catalog: Catalog, outbox: Outbox, open_parts: OpenParts
+) -> EvaluationWorker:
+    """Start doing runs, and beginning those of each night; what is in hand stops with the stack, and goes on when a worker starts again."""
     worker = EvaluationWorker(
-        catalog=catalog, open_parts=open_parts, begin_due=_nothing_is_due, after_report=_nobody_is_told, first_look_s=FIRST_LOOK_S
+        catalog=catalog,
+        open_parts=open_parts,
+        begin_due=Nightly(catalog=catalog, settings=settings.evaluation).begin_due,
+        after_report=outbox.after_report,
+        first_look_s=FIRST_LOOK_S,
     )
     stack.push_async_callback(worker.close)
     # As for documents: a catalog of its own in the data directory has no other worker than the directory's owner.
@@ -140,11 +179,3 @@ def _writer(model: JudgeSettings) -> QuestionWriter:
     from evaluation.ragas_metrics.question_writer import RagasQuestionWriter  # noqa: PLC0415  # imports RAGAS
 
     return RagasQuestionWriter(JudgeModel(model))
-
-
-async def _nothing_is_due() -> None:
-    """Begin nothing: no schedule is set."""
-
-
-async def _nobody_is_told(report_id: str) -> None:
-    """Leave the report in the catalog, where it is read."""

@@ -9,8 +9,16 @@ from pathlib import Path
 import footnote
 from evaluation.front_desk import FrontDesk
 from evaluation.generating.generator import SetGenerator
+from evaluation.sending import Outbox
 from evaluation.worker import EvaluationWorker, RunParts
-from footnote.cli.evaluation_wiring import cases_at_once, open_run_parts, question_writer, start_evaluation
+from footnote.cli.evaluation_wiring import (
+    cases_at_once,
+    create_outbox,
+    open_run_parts,
+    question_writer,
+    start_evaluation,
+    start_passing_on,
+)
 from footnote.core.attention import Attention
 from footnote.core.blobs import BlobStore
 from footnote.core.blobs.factory import create_blob_store
@@ -88,7 +96,11 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             telemetry=telemetry,
             release_of=stores.catalog.releases.ensure_champion,
         )
-        evaluation = await _evaluation(stack, settings, stores=stores, embedder=embedder, answering=answering, attention=attention)
+        outbox = create_outbox(settings, catalog=stores.catalog, data_dir=directory.path, telemetry=telemetry)
+        start_passing_on(stack, settings, catalog=stores.catalog, outbox=outbox, telemetry=telemetry)
+        evaluation = await _evaluation(
+            stack, settings, stores=stores, embedder=embedder, answering=answering, attention=attention, outbox=outbox
+        )
         yield _services(
             settings,
             directory=directory,
@@ -98,6 +110,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             answering=answering,
             worker=worker,
             evaluation=evaluation,
+            outbox=outbox,
             attention=attention,
             eraser=eraser,
             telemetry=telemetry,
@@ -258,13 +271,20 @@ async def _answering(
 
 
 async def _evaluation(
-    stack: AsyncExitStack, settings: Settings, *, stores: Stores, embedder: Embedder, answering: Answering, attention: Attention
+    stack: AsyncExitStack,
+    settings: Settings,
+    *,
+    stores: Stores,
+    embedder: Embedder,
+    answering: Answering,
+    attention: Attention,
+    outbox: Outbox,
 ) -> EvaluationWorker | None:
     """Start doing runs, where this server has the queues; else a worker does them, which looks by itself."""
     if not runs_queue_in_server(settings):
         return None
     open_parts = partial(_run_parts, settings, stores=stores, embedder=embedder, answering=answering, attention=attention)
-    return await start_evaluation(stack, settings, catalog=stores.catalog, open_parts=open_parts)
+    return await start_evaluation(stack, settings, catalog=stores.catalog, outbox=outbox, open_parts=open_parts)
 
 
 @asynccontextmanager
@@ -314,6 +334,7 @@ def _services(
     answering: Answering,
     worker: IngestionWorker | QueueElsewhere,
     evaluation: EvaluationWorker | None,
+    outbox: Outbox,
     attention: Attention,
     eraser: Eraser,
     telemetry: Telemetry,
@@ -330,7 +351,7 @@ def _services(
             return await snapshot_open(indexes, data_dir=directory.path)
 
     async def health() -> Sequence[PartHealth]:
-        always = (stores.catalog, stores.spaces.default.index, stores.spaces, worker, embedder, generator)
+        always = (stores.catalog, stores.spaces.default.index, stores.spaces, worker, embedder, generator, outbox)
         return [await part.health() for part in (*always, *(part for part in (answering.judge, evaluation) if part is not None))]
 
     def wake_evaluation() -> None:

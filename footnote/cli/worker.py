@@ -107,7 +107,7 @@ async def _work(settings: Settings) -> None:
 async def open_worker(settings: Settings) -> "AsyncGenerator[IngestionWorker]":
     """Open the stores and the embedder, read documents and do runs of evaluation, and close all of it in reverse order."""
     # Seconds of imports, which a refusal or a check need not wait for.
-    from footnote.cli.evaluation_wiring import start_evaluation  # noqa: PLC0415
+    from footnote.cli.evaluation_wiring import create_outbox, start_evaluation  # noqa: PLC0415
     from footnote.cli.wiring import open_run_parts_apart, open_stores, start_ingestion  # noqa: PLC0415
     from retrieval.embedder.factory import create_embedder  # noqa: PLC0415
 
@@ -119,5 +119,6 @@ async def open_worker(settings: Settings) -> "AsyncGenerator[IngestionWorker]":
         directory = DataDirectory(settings.data_dir)
         stores = await open_stores(stack, settings, directory=directory, embedder=embedder, owner=False)
         parts = partial(open_run_parts_apart, settings, directory=directory, stores=stores, embedder=embedder, telemetry=telemetry)
-        await start_evaluation(stack, settings, catalog=stores.catalog, open_parts=parts)
+        outbox = create_outbox(settings, catalog=stores.catalog, data_dir=directory.path, telemetry=telemetry)
+        await start_evaluation(stack, settings, catalog=stores.catalog, outbox=outbox, open_parts=parts)
         yield await start_ingestion(stack, settings, stores=stores, telemetry=telemetry)

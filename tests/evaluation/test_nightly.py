@@ -34,8 +34,8 @@ class Clock:
 
 
 async def nightly(catalog: Catalog, clock: Clock, **settings) -> Nightly:
-    release = await catalog.releases.ensure_champion({"model": "smollm2"})
-    return Nightly(catalog=catalog, settings=EvaluationSettings(**settings), release_id=release.id, now=clock)
+    await catalog.releases.ensure_champion({"model": "smollm2"})
+    return Nightly(catalog=catalog, settings=EvaluationSettings(**settings), now=clock)
 
 
 async def runs(catalog: Catalog) -> list[tuple[str, str]]:

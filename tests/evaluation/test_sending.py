@@ -41,6 +41,7 @@ class Receiver:
         self.statuses = list(statuses)
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.url = ""
+        self.has_one = asyncio.Event()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Receiver"]:
@@ -58,6 +59,7 @@ class Receiver:
         writer.write(b"HTTP/1.1 %d x\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n" % (status, location))
         await writer.drain()
         writer.close()
+        self.has_one.set()
 
 
 def outbox(catalog: Catalog, clock: Clock, **settings: Any) -> Outbox:

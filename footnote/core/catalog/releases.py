@@ -39,6 +39,16 @@ class Releases:
                 session.add(schema.Traffic(release_id=release_id, role=CHAMPION, share=1.0, since=now()))
         return _record(row)
 
+    async def champion(self) -> Release | None:
+        """Return the release that answers; None before a server has started for the first time."""
+        row, traffic = schema.Release, schema.Traffic
+        query = (
+            select(row).join(traffic, traffic.release_id == row.id).where(traffic.role == CHAMPION).order_by(traffic.since.desc()).limit(1)
+        )
+        async with self._database.read() as session:
+            found = (await session.scalars(query)).first()
+        return None if found is None else _record(found)
+
     async def get(self, release_id: str) -> Release:
         """Return a release.
 
