@@ -135,8 +135,8 @@ def _type_of(details: dict[str, Any]) -> str:
     if details["type"] == "array":
         return f"array of {_type_of(details['items'])}"
     if details["type"] == "object":
-        values = details.get("additionalProperties")
-        return f"object of {_type_of(values)}" if isinstance(values, dict) else "object"
+        values: dict[str, Any] | bool = details.get("additionalProperties", True)
+        return "object" if isinstance(values, bool) else f"object of {_type_of(values)}"
     return details["type"]
 
 

@@ -62,9 +62,7 @@ class DataSource(ApiRequest):
     type: Literal["jsonl", "completions", "responses"]
     source: Source
     model: str | None = Field(default=None, max_length=255, description="`footnote`, as in chat completions.")
-    input_messages: dict[str, Any] | None = Field(
-        default=None, description='Only one message of the user, "{{item.question}}".'
-    )
+    input_messages: dict[str, Any] | None = Field(default=None, description='Only one message of the user, "{{item.question}}".')
     sampling_params: dict[str, Any] | None = Field(default=None, description="Not taken: the release decides.")
 
 

@@ -43,7 +43,7 @@ class SetGenerated(ApiObject):
     files: int = Field(description="Files that were looked at.")
     kinds: dict[str, int] = Field(description="Cases of each kind.")
     cases_of_files: dict[str, int] = Field(description="Cases of each file.")
-    left_out: dict[str, int] = Field(description="Why what was looked at made no case, and how often; docs/generated-sets.md explains each.")
+    left_out: dict[str, int] = Field(description="Why something made no case, and how often; docs/generated-sets.md explains each.")
 
 
 class GenerationStep(ApiObject):
