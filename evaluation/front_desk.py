@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
-from evaluation.comparing import MetricDifference, RunComparison, compare_runs
 from evaluation.metrics import METRICS
-from evaluation.report.body import body_from_json
-from evaluation.report_texts import questions_of, texts_of
-from evaluation.reporting import RowOfCase
 from evaluation.running import RunConfiguration
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import ReportRecord, RunRecord
@@ -84,43 +81,22 @@ class FrontDesk:
 
     async def report_page(self, report: ReportRecord, *, caller: Caller, base_url: str) -> HtmlPage:
         """Return a report as a page, with what this caller may read of its cases."""
-        body = body_from_json(report.body)
-        texts = await texts_of(self._catalog, body, caller=caller)
-        questions = await questions_of(self._catalog, body, caller=caller)
-
-        def page() -> HtmlPage:
-            from evaluation.report.rendering.page import content_security_policy, render  # noqa: PLC0415  # imports jinja2
-
-            return HtmlPage(render(body, texts, base_url=base_url, questions=questions), content_security_policy())
-
-        return await offload(page)
+        pages = await offload(_pages)
+        return await pages.report_page(self._catalog, report, caller=caller, base_url=base_url)
 
     async def comparison(self, old: ReportRecord, new: ReportRecord, *, caller: Caller) -> Mapping[str, Any]:
         """Return what moved between the runs of two reports, as JSON."""
-        return (await self._compared(old, new, caller)).as_json()
+        pages = await offload(_pages)
+        return (await pages.compared(self._catalog, old, new, caller=caller)).as_json()
 
     async def comparison_page(self, old: ReportRecord, new: ReportRecord, *, caller: Caller, base_url: str) -> HtmlPage:
         """Return two reports side by side as a page, with what this caller may read of their cases."""
-        bodies = body_from_json(old.body), body_from_json(new.body)
-        differences: tuple[MetricDifference, ...] = (await self._compared(old, new, caller)).differences
-        texts = {**await texts_of(self._catalog, bodies[0], caller=caller), **await texts_of(self._catalog, bodies[1], caller=caller)}
+        pages = await offload(_pages)
+        return await pages.comparison_page(self._catalog, old, new, caller=caller, base_url=base_url)
 
-        def page() -> HtmlPage:
-            from evaluation.report.rendering.page import content_security_policy, render_comparison  # noqa: PLC0415  # imports jinja2
 
-            return HtmlPage(render_comparison(*bodies, differences, texts, base_url=base_url), content_security_policy())
+def _pages() -> ModuleType:
+    """Import what makes pages, in a thread: a server that only starts does without."""
+    from evaluation import report_pages  # noqa: PLC0415
 
-        return await offload(page)
-
-    async def _compared(self, old: ReportRecord, new: ReportRecord, caller: Caller) -> RunComparison:
-        before, after = await self._rows(old.run_id, caller), await self._rows(new.run_id, caller)
-        return await offload(compare_runs, before, after)
-
-    async def _rows(self, run_id: str, caller: Caller) -> list[RowOfCase]:
-        """Return a run's scores under the cases' own ids, which are the same in each version of a set."""
-        run = await self._catalog.evaluation_runs.get(run_id, caller=caller)
-        keys = {case.id: case.key for case in await self._catalog.evaluation_sets.cases(run.set_id, caller=caller)}
-        return [
-            RowOfCase(keys[row.case_id], row.metric, row.judge, row.target, row.value, row.failure_code)
-            async for row in self._catalog.evaluation_runs.each_score(run_id, caller=caller)
-        ]
+    return report_pages

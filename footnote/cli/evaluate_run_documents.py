@@ -18,7 +18,7 @@ class ReportDocument(JsonDocument):
     unanswered: int = Field(description="Of them, those that ended in an error in place of an answer.")
     scores: dict[str, MeanScore] = Field(description="By metric, of drafts and turns.")
     shown: dict[str, MeanScore] = Field(description="By metric, of the texts that people got.")
-    recommendation: Recommendation = Field(description="What to do first.")
+    recommendation: Recommendation = Field(description="What to do, and which findings say so.")
 
 
 class UnderDocument(JsonDocument):

@@ -4,14 +4,13 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from evaluation.alerts import SupportWatch
 from evaluation.experiments import create_recorder
 from evaluation.generating.by_model import QuestionWriter
 from evaluation.generating.generator import OpenWriter
 from evaluation.nightly import Nightly
-from evaluation.reporting import Reporter
 from evaluation.running import Runner
 from evaluation.scores import Scorer
 from evaluation.sending import Outbox, channels_of
@@ -25,6 +24,9 @@ from retrieval.embedder.port import Embedder
 from retrieval.search import Searcher
 from serving.judge.port import Judge
 from serving.services import Answers
+
+if TYPE_CHECKING:
+    from evaluation.reporting import Reporter
 
 PATIENCE_S = 600.0
 """How long a step of a run gives way to people: a model in this process writes one answer after the other, and theirs would wait for it."""
@@ -117,7 +119,7 @@ async def open_run_parts(
         judge: the one that serves; None where answers are not checked.
         attention: who waits for an answer in this process.
     """
-    own, open_ragas_scorers = await offload(_loaded, settings)
+    own, open_ragas_scorers, make_reporter = await offload(_loaded, settings)
     async with open_ragas_scorers(settings.evaluation.judge, judge=judge, embedder=embedder) as by_ragas:
         scorers = (*own, *by_ragas)
         runner = Runner(
@@ -131,18 +133,22 @@ async def open_run_parts(
         )
         # A model at a server has no revision: its name is all that the server says of it.
         judges = [(each.judge, judge.revision if judge is not None and each.judge == judge.name else "") for each in by_ragas]
-        yield RunParts(runner=runner, reporter=Reporter(catalog=catalog, embedder=embedder, scorers=scorers, judges=judges))
+        yield RunParts(runner=runner, reporter=make_reporter(catalog=catalog, embedder=embedder, scorers=scorers, judges=judges))
 
 
-def _loaded(settings: Settings) -> tuple[tuple[Scorer, Scorer], OpenRagasScorers]:
-    """Return the scorers that need no judge, and what opens those that do. In a thread: imports and patterns take seconds."""
+def _loaded(settings: Settings) -> "tuple[tuple[Scorer, Scorer], OpenRagasScorers, type[Reporter]]":
+    """Return the scorers that need no judge, what opens those that do, and what makes reports.
+
+    In a thread: imports and patterns take seconds.
+    """
     from evaluation.label_metrics import LabelScorer  # noqa: PLC0415  # imports what computes BLEU
     from evaluation.measures import MeasuredScorer, Prices  # noqa: PLC0415  # with it what finds personal data
     from evaluation.personal_data import pattern_finder  # noqa: PLC0415  # as above
     from evaluation.ragas_metrics.factory import open_ragas_scorers  # noqa: PLC0415  # imports clients of judges
+    from evaluation.reporting import Reporter  # noqa: PLC0415  # imports statistics
 
     measured = MeasuredScorer(prices=Prices.of_settings(settings.generator), find=pattern_finder())
-    return (LabelScorer(), measured), open_ragas_scorers
+    return (LabelScorer(), measured), open_ragas_scorers, Reporter
 
 
 def question_writer(settings: Settings) -> OpenWriter | None:
