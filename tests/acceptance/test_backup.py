@@ -14,14 +14,20 @@ from tests.acceptance.server_process import ServerProcess, footnote
 from tests.acceptance.test_processes import attach_all, attachments, n_points, under_way, wait_until, write_documents
 from tests.retrieval.embedder.embedding_server import EmbeddingServer
 
-QUESTION = "How many millimetres of rain did Station 0-7 measure?"
+LAMP = "The lamp of the harbour office is replaced in May."
+QUESTION = "When is the lamp of the harbour office replaced?"
+"""Only one passage has to do with it: of many that are equally near, each index takes others."""
 
 
 def ask(url: str) -> dict:
     body = {"model": "footnote", "messages": [{"role": "user", "content": QUESTION}]}
     answer = httpx.post(f"{url}/v1/chat/completions", json=body, trust_env=False, timeout=120).json()
-    passages = [{name: passage[name] for name in ("text", "start", "end", "filename")} for passage in answer["footnote"]["passages"]]
-    return {"text": answer["choices"][0]["message"]["content"], "claims": answer["footnote"]["claims"], "passages": passages}
+    nearest = answer["footnote"]["passages"][0]
+    return {
+        "nearest": {name: nearest[name] for name in ("text", "start", "end", "filename")},
+        "says_so": "replaced in May" in answer["choices"][0]["message"]["content"],
+        "verdicts": [claim["verdict"] for claim in answer["footnote"]["claims"]][:1],
+    }
 
 
 def all_done(url: str) -> bool:
@@ -46,6 +52,8 @@ def unfinished(backup: Path) -> list[str]:
 def test_a_backup_that_was_made_while_documents_came_in_answers_as_the_server_did(tmp_path: Path):
     """The embedder holds one document between its first and its last chunk until the backup is there, however fast the machine is."""
     first, *others = write_documents(tmp_path / "reports")
+    lamp = first.with_name("lamp.md")
+    lamp.write_text(LAMP, encoding="utf-8")
     embedder = EmbeddingServer(vectors_of_words, holds=lambda texts: any("Station 3-30 measured" in text for text in texts))
     with embedder.running():
         settings = {
@@ -56,7 +64,7 @@ def test_a_backup_that_was_made_while_documents_came_in_answers_as_the_server_di
             "FOOTNOTE_INGESTION__EMBED_BATCH_CHUNKS": "8",
         }
         with ServerProcess(tmp_path / "data", **settings) as server:
-            attach_all(server.url, [first])
+            attach_all(server.url, [first, lamp])
             wait_until(lambda: all_done(server.url))
             attach_all(server.url, others)
             wait_until(embedder.held.is_set)
@@ -65,12 +73,12 @@ def test_a_backup_that_was_made_while_documents_came_in_answers_as_the_server_di
             assert made.returncode == 0, made.stderr
             backup = BackupDocument.model_validate_json(made.stdout)
             assert not (tmp_path / "data" / "index-snapshot").exists()
-            assert (backup.files, backup.damaged) == (len(others) + 1, [])
+            assert (backup.files, backup.damaged) == (len(others) + 2, [])
             assert not all_done(server.url), "the backup was to be made while documents came in"
             embedder.let_go.set()
             wait_until(lambda: all_done(server.url))
             expected, n_expected = ask(server.url), n_points(server.url)
-            assert expected["passages"]
+            assert (expected["nearest"]["text"], expected["says_so"]) == (LAMP, True)
 
         checked = footnote(tmp_path / "elsewhere", "backup", str(tmp_path / "backups"), "--verify", "--json", **settings)
         assert json.loads(checked.stdout)["ok"] is True
@@ -82,6 +90,6 @@ def test_a_backup_that_was_made_while_documents_came_in_answers_as_the_server_di
         with ServerProcess(tmp_path / "elsewhere", **settings) as server:
             # What had come in is finished there, and nothing of it is there twice.
             wait_until(lambda: all_done(server.url))
-            assert len(attachments(server.url)) == len(others) + 1
+            assert len(attachments(server.url)) == len(others) + 2
             assert n_points(server.url) == n_expected
             assert ask(server.url) == expected
