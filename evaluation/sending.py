@@ -28,7 +28,7 @@ from evaluation.report.body import ReportBody, body_from_json
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.deliveries import DeliveryRecord, DeliveryState
 from footnote.core.catalog.moment import now as present
-from footnote.core.errors import FootnoteError
+from footnote.core.errors import CatalogUnavailable, FootnoteError
 from footnote.core.offload import offload
 from footnote.core.settings import EmailSettings, EvaluationSettings, ServerSettings, WebhookSettings
 from footnote.core.telemetry.metrics import Metrics
@@ -248,9 +248,12 @@ class Outbox:
         await self._repeating.close(grace_s=GRACE_S)
 
     async def health(self) -> PartHealth:
-        """Say what did not arrive. The server is ready all the same."""
-        failed = await self._catalog.deliveries.last_failures(limit=1)
-        counts = await self._catalog.deliveries.counts()
+        """Say what did not arrive. The server is ready all the same, also while the catalog, which says so itself, does not answer."""
+        try:
+            failed = await self._catalog.deliveries.last_failures(limit=1)
+            counts = await self._catalog.deliveries.counts()
+        except CatalogUnavailable as error:
+            return PartHealth(name="sending", ready=True, detail=f"It is not known what has arrived: {error}", facts={})
         detail = "What was sent has arrived."
         if failed:
             what = failed[0].report_id or failed[0].alert_id

@@ -9,7 +9,7 @@ import httpx
 from footnote.cli.json_documents import AskDocument, IngestDocument
 from tests.acceptance.server_process import ServerProcess, footnote
 
-N_DOCUMENTS = 6
+N_DOCUMENTS = 20  # enough that a process is killed while some are read
 N_SECTIONS = 40
 
 
@@ -27,10 +27,11 @@ def write_documents(folder: Path) -> list[Path]:
 
 
 def attach_all(url: str, paths: list[Path]) -> None:
+    """Upload all, and only then attach them: the first is not ready before the last has come."""
     with httpx.Client(base_url=f"{url}/v1", trust_env=False, timeout=60) as client:
-        for path in paths:
-            sent = client.post("/files", files={"file": (path.name, path.read_bytes())}, data={"purpose": "assistants"})
-            client.post("/vector_stores/vs_default/files", json={"file_id": sent.json()["id"]}).raise_for_status()
+        sent = [client.post("/files", files={"file": (path.name, path.read_bytes())}, data={"purpose": "assistants"}) for path in paths]
+        for each in sent:
+            client.post("/vector_stores/vs_default/files", json={"file_id": each.json()["id"]}).raise_for_status()
 
 
 def attachments(url: str) -> list[dict]:

@@ -118,16 +118,21 @@ async def test_the_counts_are_those_of_the_dump(postgres_databases: PostgresData
     catalog = Catalog(url)
     await catalog.open(default_principals=(EVERYONE,))
 
-    async def write() -> None:
-        for n in range(80):
+    dumped = asyncio.Event()
+
+    async def write() -> int:
+        n = 0
+        while not dumped.is_set():
             await upload(catalog, text=f"Tide {n}.", filename=f"{n}.txt")
+            n += 1
+        return n
 
     writing = asyncio.create_task(write())
     while not (await postgresql_catalog.census_of(url)).rows["files"]:
         await asyncio.sleep(0.01)
     census = await postgresql_catalog.dump_catalog(url, tmp_path / "dump")
-    assert not writing.done(), "the dump was to be made while files came in"
-    await writing
+    dumped.set()
+    assert await writing > census.rows["files"], "the dump was to be made while files came in"
     await catalog.close()
     again = postgres_databases.create_empty(tmp_path)
     await postgresql_catalog.restore_catalog(again, tmp_path / "dump")

@@ -1,7 +1,6 @@
 """Steps of many jobs in one write: as many statements as for one, and what is refused touches no other."""
 
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from footnote.core.catalog.building import Beginning, Publishing, SpaceTaken, Step, Storing
 from footnote.core.catalog.catalog import Catalog
@@ -36,10 +35,11 @@ async def beginning(catalog: Catalog, job: JobRecord, lease: JobLease, *, space:
 
 
 class Counted:
-    """The statements of writes, counted."""
+    """The statements of writes, counted: those of this catalog's own engine, whatever else this process does."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._engine = catalog.database._engine.sync_engine
         self.n = 0
 
     def _count(self, *_: object) -> None:
@@ -47,11 +47,11 @@ class Counted:
 
     async def build(self, steps: list[Step]) -> list[object]:
         self.n = 0
-        event.listen(Engine, "before_cursor_execute", self._count)
+        event.listen(self._engine, "before_cursor_execute", self._count)
         try:
             return list(await self._catalog.versions.build_all(steps))
         finally:
-            event.remove(Engine, "before_cursor_execute", self._count)
+            event.remove(self._engine, "before_cursor_execute", self._count)
 
 
 async def test_steps_of_many_jobs_take_as_many_statements_as_those_of_one(catalog: Catalog) -> None:
