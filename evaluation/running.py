@@ -37,6 +37,9 @@ FAILURES_IN_A_ROW = 5
 RELEASE_CHANGED = "release_changed"
 """Another release answers here than the one that a run was begun for: half its answers would be another's."""
 
+ANSWER_GONE = "answer_gone"
+"""The turn that answered a case is not there any more."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -197,7 +200,12 @@ class Runner:
         missing = [scorer for scorer in self._scorers if scorer.judge not in judges]
         if turn_id is None or not missing:
             return
-        answered = await self._read(work, case, turn_id)
+        try:
+            answered = await self._read(work, case, turn_id)
+        except NotFound as error:  # it went with the run that had asked it, or was somebody's who is gone
+            log.warning("an answer is gone", case_id=case.id, error=str(error))
+            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=ANSWER_GONE)
+            return
         for scorer in missing:
             await self._give_way()
             scores = [_draft(score) for score in await scorer.score(answered)]

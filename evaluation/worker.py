@@ -192,8 +192,11 @@ class EvaluationWorker:
             await parts.runner.run(run_id)
             report = await parts.reporter.report(run_id)
             await self._catalog.evaluation_runs.finish(run_id)
-        except (NotFound, Conflict) as error:  # deleted or cancelled meanwhile
-            log.info("the run ended early", reason=str(error))
+        except (NotFound, Conflict) as error:
+            # Deleted or cancelled meanwhile: then there is nothing to note. Otherwise something that the run needs is gone for good, such
+            # as a set that is shared no longer: left in the queue it would be taken again, and again, and no other run ever.
+            log.warning("the run ended early", reason=str(error))
+            await self._fail(run_id, code_of(error))
         except DependencyError:
             raise  # it stays in the queue, and goes on when the part is back
         except RunFailed as error:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evaluation.answered import Answered
-from evaluation.running import FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
+from evaluation.running import ANSWER_GONE, FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, RunState, SetKind
@@ -190,6 +190,19 @@ async def test_a_live_case_is_scored_as_it_was_answered(catalog: Catalog):
     await runner(catalog, answers, Length()).run(run_id)
     assert not answers.asked
     assert await values(catalog, run_id) == {("live", "length"): 20.0}
+
+
+async def test_a_live_case_whose_answer_is_gone_is_noted_and_the_others_go_on(catalog: Catalog):
+    asking = await begun(catalog, case("ebb"))
+    turn_id = await asked(catalog, question="Is it high tide now?", run_id=asking)
+    live = CaseDraft(key="live", labels={"id": "live", "question": "Is it high tide now?", "turn_id": turn_id}, turn_id=turn_id)
+    run_id = await begun(catalog, live, case("ebb"))
+    await catalog.evaluation_runs.cancel(asking, caller=ANN)
+    await catalog.evaluation_runs.delete(asking, caller=ANN)
+    await runner(catalog, Scripted(catalog), Length()).run(run_id)
+    noted = await catalog.evaluation_runs.answers(run_id, caller=ANN)
+    assert [answer.error_code for answer in noted] == [ANSWER_GONE, None]
+    assert await values(catalog, run_id) == {("ebb", "length"): 12.0}
 
 
 async def test_part_and_limit_choose_cases_without_tombstones(catalog: Catalog):

@@ -10,7 +10,7 @@ from evaluation.running import RELEASE_CHANGED, RunFailed
 from evaluation.worker import INTERNAL_ERROR, EvaluationWorker, RunParts
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import ReportRecord, RunState
-from footnote.core.errors import CatalogUnavailable, Conflict
+from footnote.core.errors import CatalogUnavailable, Conflict, NotFound
 from tests.core.catalog.evaluation_story import run_of
 from tests.core.catalog.story import ANN
 
@@ -139,6 +139,39 @@ async def test_a_run_that_fails_says_why_and_lets_the_next_one_pass(catalog: Cat
         (RunState.FAILED, RELEASE_CHANGED),
         (RunState.COMPLETED, None),
     ]
+    await doing.close()
+
+
+async def test_a_run_whose_set_is_shared_no_longer_fails_and_lets_the_next_one_pass(catalog: Catalog):
+    lost, good = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == lost:
+            raise NotFound("There is no evaluation set.")
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told)
+    await doing.start(alone=True)
+    report_id = await told.next()
+    assert (await catalog.reports.by_id(report_id)).run_id == good
+    ended = await catalog.evaluation_runs.by_id(lost)
+    assert (ended.state, ended.error_code) == (RunState.FAILED, "NotFound")
+    await doing.close()
+
+
+async def test_a_run_that_was_cancelled_in_the_middle_stays_cancelled(catalog: Catalog):
+    lost, _ = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == lost:
+            await catalog.evaluation_runs.cancel(run_id, caller=ANN)
+            raise Conflict("The run is cancelled.")
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told)
+    await doing.start(alone=True)
+    await told.next()
+    assert (await catalog.evaluation_runs.by_id(lost)).state == RunState.CANCELLED
     await doing.close()
 
 
