@@ -87,6 +87,18 @@ async def test_another_answer_drops_what_was_scored_of_the_first_and_the_same_on
     assert (answer.turn_id, answer.judges) == (second, frozenset())
 
 
+async def test_scores_of_an_answer_that_was_replaced_are_refused(catalog: Catalog):
+    run = await run_of(catalog, draft("a"))
+    (case,) = await catalog.evaluation_sets.cases(run.set_id, caller=ANN)
+    first, second = await asked(catalog), await asked(catalog)
+    await catalog.evaluation_runs.note_answer(run.id, case.id, turn_id=first)
+    await catalog.evaluation_runs.note_answer(run.id, case.id, turn_id=second)
+    with pytest.raises(Conflict, match="Another answer"):
+        await catalog.evaluation_runs.note_scores(run.id, case.id, judge="j", scores=[value("m", 1.0)], turn_id=first)
+    await catalog.evaluation_runs.note_scores(run.id, case.id, judge="j", scores=[value("m", 0.5)], turn_id=second)
+    assert [(score.value, score.turn_id) async for score in catalog.evaluation_runs.each_score(run.id, caller=ANN)] == [(0.5, second)]
+
+
 async def test_what_does_not_belong_to_the_run_is_refused(catalog: Catalog):
     run = await run_of(catalog)
     other = await imported(catalog, draft("x"), name="other")
