@@ -17,7 +17,7 @@ import structlog
 
 from evaluation.running import RunFailed, code_of
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import ReportRecord
+from footnote.core.catalog.evaluation_records import ReportRecord, RunState
 from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound
 from footnote.core.types import PartHealth
 
@@ -177,13 +177,13 @@ class EvaluationWorker:
         return False
 
     async def _do_while_ours(self, run_id: str) -> None:
-        """Do a run for as long as its lease is held: whoever loses it stops, as another one is at it."""
+        """Do a run for as long as its lease is held and somebody wants it: whoever loses the lease stops, as another one is at the run."""
         doing = asyncio.create_task(self._do(run_id), name=f"run {run_id}")
         keeping = asyncio.create_task(self._keep(run_id), name=f"keep {run_id}")
         try:
             await asyncio.wait({doing, keeping}, return_when=asyncio.FIRST_COMPLETED)
             if not doing.done():
-                log.warning("the run was taken over")
+                log.warning("the run was taken over, cancelled or deleted")
                 return
             await doing
         finally:
@@ -192,7 +192,10 @@ class EvaluationWorker:
             await asyncio.gather(doing, keeping, return_exceptions=True)
 
     async def _keep(self, run_id: str) -> None:
-        """Hold a run's lease until it is lost, or has ended while it could not be renewed: then another process may be at the run."""
+        """Hold a run's lease until the run is cancelled or deleted, or the lease is lost, or has ended while it could not be renewed.
+
+        In the last two cases another process may be at the run.
+        """
         clock = asyncio.get_running_loop().time
         held_since = clock()
         while True:
@@ -202,10 +205,18 @@ class EvaluationWorker:
                 if not await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
                     return
                 held_since = asked_at
+                if await self._is_called_off(run_id):
+                    return
             except DependencyError as error:
                 log.warning("the run's lease could not be renewed yet", error=str(error))
                 if clock() - held_since >= self._lease_s:
                     return
+
+    async def _is_called_off(self, run_id: str) -> bool:
+        try:
+            return (await self._catalog.evaluation_runs.by_id(run_id)).state == RunState.CANCELLED
+        except NotFound:
+            return True
 
     # ------------------------------------------------------------------------------------------------------------------- a run
 

@@ -288,6 +288,21 @@ async def test_the_run_of_a_process_that_was_killed_goes_on_at_once_only_where_n
     await doing.close()
 
 
+async def test_a_run_that_is_cancelled_is_left_also_where_nothing_is_noted_of_it(catalog: Catalog):
+    long_one, good = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == long_one:
+            await catalog.evaluation_runs.cancel(run_id, caller=ANN)
+            await asyncio.Event().wait()
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told, lease_s=0.3)
+    await doing.start(alone=True)
+    assert (await catalog.reports.by_id(await told.next())).run_id == good
+    await doing.close()
+
+
 async def test_a_run_whose_lease_cannot_be_renewed_stops_when_the_lease_has_ended(catalog: Catalog, monkeypatch: pytest.MonkeyPatch):
     await run_of(catalog)
     stopped = asyncio.Event()

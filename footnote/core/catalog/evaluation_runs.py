@@ -184,7 +184,7 @@ class EvaluationRuns:
         return _run(row)
 
     async def cancel(self, run_id: str, *, caller: Caller) -> RunRecord:
-        """End a run as it stands; cancelling it again changes nothing.
+        """End a run as it stands, without a report; cancelling it again changes nothing.
 
         Raises:
             NotFound: there is none, or it is somebody else's.
@@ -194,6 +194,7 @@ class EvaluationRuns:
             row = await own_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id")
             if row.state != RunState.CANCELLED:
                 _require_unfinished(row)
+                await session.execute(delete(schema.Report).where(schema.Report.run_id == run_id))  # made just now, and of no finished run
                 await _end(session, row, RunState.CANCELLED)
         return _run(row)
 

@@ -161,6 +161,16 @@ async def test_a_run_that_failed_says_why_and_one_that_was_cancelled_stays_so(ca
         await runs.finish(run.id)
 
 
+async def test_a_run_that_was_cancelled_has_no_report_whichever_came_first(catalog: Catalog):
+    before, after = await run_of(catalog), await run_of(catalog)
+    await catalog.reports.store(before.id, {"n": 1})
+    for run in (before, after):
+        await catalog.evaluation_runs.cancel(run.id, caller=ANN)
+    with pytest.raises(Conflict):
+        await catalog.reports.store(after.id, {"n": 1})
+    assert [await catalog.reports.of_run(run.id, caller=ANN) for run in (before, after)] == [None, None]
+
+
 async def test_runs_that_are_not_finished_are_known_oldest_first(catalog: Catalog):
     made = [await run_of(catalog, by=by) for by in (ANN, BEN, ANN, ANN, ANN)]
     runs = catalog.evaluation_runs
