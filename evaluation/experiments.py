@@ -183,8 +183,9 @@ async def _in_a_process(experiment: Experiment, *, within_s: float) -> None:
                 process.kill()
             await process.wait()
     if process.returncode:
-        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-        raise SendingFailed(f"MLflow did not record the run: {lines[-1].strip() if lines else f'status {process.returncode}'}")
+        last = (said.decode(errors="replace").split("\n") or [""])[-1].strip()
+        reason = last if last.isidentifier() else f"status {process.returncode}"
+        raise SendingFailed(f"MLflow did not record the run: {reason}.")
 
 
 def record(experiment: Experiment) -> None:
@@ -217,13 +218,13 @@ def _last_written(client: Any, run: Any) -> list[int]:
 
 
 def main() -> int:
-    """Record what standard input holds; say in one line what went wrong."""
+    """Record what standard input holds; say by one word in the last line what went wrong."""
     logging.disable(logging.WARNING)
     experiment = Experiment(**json.load(sys.stdin))
     try:
         record(experiment)
-    except Exception as error:  # noqa: BLE001  # MLflow's stores raise what their libraries raise; told in one line, and tried again
-        sys.stderr.write(f"\n{type(error).__name__}: {' '.join(str(error).split())}\n")
+    except Exception as error:  # noqa: BLE001  # MLflow's stores raise what their libraries raise; told by its class, and tried again
+        sys.stderr.write(f"\n{type(error).__name__}")  # its words may hold the server's address, with a password in it
         return 1
     return 0
 

@@ -75,7 +75,8 @@ class FrontDesk:
         return next((run for run in recent.items if self._is_the_same(run, wanted, configuration, caller)), None)
 
     def _is_the_same(self, run: RunRecord, wanted: WantedRun, configuration: RunConfiguration, caller: Caller) -> bool:
-        if run.state.is_final or (run.owner, run.set_id, run.release_id) != (caller.owner, wanted.set_id, self._release_id):
+        ours = (caller.owner, wanted.set_id, self._release_id, wanted.eval_id)
+        if run.state.is_final or (run.owner, run.set_id, run.release_id, run.eval_id) != ours:
             return False
         return replace(RunConfiguration.from_json(run.configuration), n_cases=None) == configuration
 

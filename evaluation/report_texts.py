@@ -58,8 +58,8 @@ async def _answered(catalog: Catalog, case: Case, turn: Turn, *, caller: Caller)
     """Return a case with its answer; not where the answer was made of passages that this caller may not read."""
     if turn.erased_at is not None:
         return Missing.ERASED
-    passages = await catalog.passages.of(turn.passages, caller=caller)
-    if len(passages) < len(await catalog.passages.of(turn.passages, caller=None)):
+    passages = await catalog.passages.all_of(turn.passages, caller=caller)
+    if passages is None:
         return Missing.FORBIDDEN
     return CaseTexts(
         question=case.question,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import structlog
 
 from evaluation.answered import Answered
 from evaluation.known_judges import known_qualities
@@ -18,13 +19,15 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Paging
-from footnote.core.errors import NotFound
+from footnote.core.errors import InvalidInput, NotFound
 from footnote.core.offload import offload
 from footnote.core.types import Caller, Turn
 from retrieval.embedder.port import Embedder
 
 N_TREND = 30
 """Earlier reports whose figures make the trend: a month of nights."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ class Reporter:
     async def _earlier(self, run: RunRecord, set_name: str, caller: Caller) -> tuple[ReportBody, ...]:
         """Return the reports of the same owner's runs over the same set that were made before, newest first."""
         page = await self._catalog.reports.list(caller=caller, paging=Paging(limit=N_TREND + 1), set_name=set_name)
-        bodies = [body_from_json(record.body) for record in page.items if record.owner == run.owner and record.run_id != run.id]
-        return tuple(body for body in bodies if body.run.started_at <= run.created_at)
+        bodies = [_body(record) for record in page.items if record.owner == run.owner and record.run_id != run.id]
+        return tuple(body for body in bodies if body is not None and body.run.started_at <= run.created_at)
 
     async def _before(self, earlier: Iterable[ReportBody], caller: Caller) -> _ReadRun | None:
         """Return the newest run before this one of which there still is something to compare with."""
@@ -174,6 +177,15 @@ class Reporter:
         if not texts:
             return np.zeros((0, self._embedder.recipe.dimension))
         return np.asarray(await self._embedder.embed_queries(texts), dtype=np.float64)
+
+
+def _body(record: ReportRecord) -> ReportBody | None:
+    """Return what a report says; None where this version of footnote cannot read it, which must not cost the reports after it."""
+    try:
+        return body_from_json(record.body)
+    except InvalidInput as error:
+        log.warning("an earlier report is left out", report_id=record.id, error=str(error))
+        return None
 
 
 def _paired(before: _ReadRun, this: _ReadRun) -> tuple[CaseResult, ...]:

@@ -18,6 +18,7 @@ from evaluation.scores import Score, Scorer
 from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreDraft, RunAnswerRecord, RunRecord
+from footnote.core.catalog.evaluation_runs import ANSWER_REPLACED
 from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound, Overloaded
 from footnote.core.types import Access, Caller, Turn
 from retrieval.search import SearchResult
@@ -36,6 +37,9 @@ FAILURES_IN_A_ROW = 5
 
 RELEASE_CHANGED = "release_changed"
 """Another release answers here than the one that a run was begun for: half its answers would be another's."""
+
+ANSWER_GONE = "answer_gone"
+"""The turn that answered a case is not there any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -190,6 +194,8 @@ class Runner:
             raise _first_of(errors) from None  # tasks of one group raise no groups of their own
 
     async def _do(self, work: "_Work", case: CaseRecord, noted: RunAnswerRecord | None) -> None:
+        if await self._catalog.evaluation_sets.is_erased(case.id):  # since the run was begun: the case is in hand with its labels
+            return
         judges = frozenset[str]() if noted is None else noted.judges
         turn_id = None if noted is None else noted.turn_id
         if turn_id is None:  # also where it failed before the run was cut off
@@ -197,27 +203,43 @@ class Runner:
         missing = [scorer for scorer in self._scorers if scorer.judge not in judges]
         if turn_id is None or not missing:
             return
-        answered = await self._read(work, case, turn_id)
+        try:
+            answered = await self._read(work, case, turn_id)
+        except NotFound as error:  # it went with the run that had asked it, or was somebody's who is gone
+            log.warning("an answer is gone", case_id=case.id, error=str(error))
+            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=ANSWER_GONE)
+            return
         for scorer in missing:
             await self._give_way()
+            if await self._catalog.evaluation_sets.is_erased(case.id):
+                return
             scores = [_draft(score) for score in await scorer.score(answered)]
-            await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=scores)
+            try:
+                await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=scores, turn_id=turn_id)
+            except Conflict as error:
+                if error.code != ANSWER_REPLACED:
+                    raise
+                log.warning("scores of an answer that was replaced are dropped", case_id=case.id)
+                return
 
     # ----------------------------------------------------------------------------------------------------------------- answering
 
     async def _answered(self, work: "_Work", case: CaseRecord) -> str | None:
         """Return the turn that answers a case, noted in the run; None where none does, which is noted too."""
         try:
-            turn_id = case.turn_id or await self._asked(work, case_of(case))
+            turn_id = case.turn_id or await self._asked(work, case_of(case), case.id)
         except FootnoteError as error:
             work.failed(error)
             await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=code_of(error))
+            return None
+        if turn_id is None:
             return None
         work.went_well()
         await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, turn_id=turn_id)
         return turn_id
 
-    async def _asked(self, work: "_Work", case: Case) -> str:
+    async def _asked(self, work: "_Work", case: Case, case_id: str) -> str | None:
+        """Return the turn that answers a case; None where the case was erased before it could be asked."""
         if work.run.release_id != self._release_id:
             reason = f"The run is of {work.run.release_id}, and {self._release_id} answers now."
             raise RunFailed(Conflict(reason, hint="Begin another one.", code=RELEASE_CHANGED))
@@ -232,6 +254,8 @@ class Runner:
         n_tries = 0
         while True:
             await self._give_way()
+            if await self._catalog.evaluation_sets.is_erased(case_id):
+                return None
             try:
                 return (await _finished(self._answers, question)).id
             except Overloaded as error:  # people come first

@@ -269,19 +269,28 @@ class Outbox:
     # ---------------------------------------------------------------------------------------------------------------- what is owed
 
     async def after_report(self, report_id: str) -> None:
-        """Owe a report to all that it goes to, and try again now what did not arrive before.
+        """Owe a report to all that it goes to and that are not owed it yet, and try again now what did not arrive before.
 
         Raises:
             NotFound: there is no such report (any more).
             CatalogUnavailable: the catalog cannot be used.
         """
         report = await self._catalog.reports.by_id(report_id)
-        names = list(self._channels) if await self._is_sent(report.run_id) else []
-        if self._recorder is not None:
-            names.append(self._recorder.name)
+        owed = {delivery.channel for delivery in await self._catalog.deliveries.of_report(report_id)}
+        names = [name for name in await self.owed_to(report.run_id) if name not in owed]
         await self._catalog.deliveries.owe_report(report_id, names, at=self._now())
         await self._catalog.deliveries.bring_forward(self._now())
         self.wake()
+
+    async def owed_to(self, run_id: str) -> tuple[str, ...]:
+        """Return the names of all that the report of a run goes to.
+
+        Raises:
+            NotFound: there is no such run (any more).
+            CatalogUnavailable: the catalog cannot be used.
+        """
+        names = tuple(self._channels) if await self._is_sent(run_id) else ()
+        return names if self._recorder is None else (*names, self._recorder.name)
 
     async def _is_sent(self, run_id: str) -> bool:
         if self._settings.send == "all":
@@ -370,5 +379,7 @@ def _subject(delivery: DeliveryRecord) -> dict[str, str]:
 
 
 def _words(error: Exception) -> str:
-    """Return an error of a library in one line: its class where it says nothing."""
-    return " ".join(str(error).split())[:MAX_ERROR_CHARS] or type(error).__name__
+    """Return an error of a library by its class and status: its own words hold addresses, and what stands in a URL may be a secret."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{type(error).__name__} {error.smtp_code}"
+    return type(error).__name__

@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +17,7 @@ import structlog
 
 from evaluation.running import RunFailed, code_of
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import ReportRecord
+from footnote.core.catalog.evaluation_records import ReportRecord, RunState
 from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound
 from footnote.core.types import PartHealth
 
@@ -59,6 +59,7 @@ class EvaluationWorker:
         catalog: where runs wait.
         open_parts: opens what runs need, when the first one is there; it stays open until the worker is closed.
         begin_due: begins what the schedule asks for; called before each look at the queue.
+        owed_to: says by id to which channels the report of a run is owed; noted with the end of the run.
         after_report: told of each report that is made, by id; what it raises is logged.
         lease_s: after so long in silence another process takes over.
         first_look_s: so long after the start nobody looks at the queue unless woken: a server that starts, and one that is started for a
@@ -71,6 +72,7 @@ class EvaluationWorker:
         catalog: Catalog,
         open_parts: OpenParts,
         begin_due: Callable[[], Awaitable[None]],
+        owed_to: Callable[[str], Awaitable[Collection[str]]],
         after_report: Callable[[str], Awaitable[None]],
         lease_s: float = LEASE_S,
         first_look_s: float = 0.0,
@@ -78,6 +80,7 @@ class EvaluationWorker:
         self._catalog = catalog
         self._open_parts = open_parts
         self._begin_due = begin_due
+        self._owed_to = owed_to
         self._after_report = after_report
         self._lease_s = lease_s
         self._first_look_s = first_look_s
@@ -88,6 +91,7 @@ class EvaluationWorker:
         self._task: asyncio.Task[None] | None = None
         self._in_hand: str | None = None
         self._trouble: str | None = None
+        self._waiting: str | None = None
         self._closing = False
 
     async def start(self, *, alone: bool) -> None:
@@ -116,8 +120,9 @@ class EvaluationWorker:
     async def health(self) -> PartHealth:
         """Say whether runs are done. It is ready also where they are not: questions are answered all the same."""
         working = self._task is not None and not self._task.done()
-        detail = self._trouble or ("Runs are done as they come." if working else "No runs are done: the worker is not started.")
-        return PartHealth(name="evaluation", ready=True, detail=detail, facts={"run": self._in_hand, "trouble": self._trouble is not None})
+        trouble = self._trouble or self._waiting
+        detail = trouble or ("Runs are done as they come." if working else "No runs are done: the worker is not started.")
+        return PartHealth(name="evaluation", ready=True, detail=detail, facts={"run": self._in_hand, "trouble": trouble is not None})
 
     # --------------------------------------------------------------------------------------------------------------- the queue
 
@@ -145,28 +150,40 @@ class EvaluationWorker:
                 await self._something_changed.wait()
 
     async def _do_one(self) -> bool:
-        """Do the oldest run that nobody else does; say whether there was one."""
+        """Do the oldest run that nobody else does and that can be done; say whether there was one.
+
+        One that needs something which is away waits for the next look, and the others do not wait for it.
+        """
+        waiting: str | None = None
         for run_id in await self._catalog.evaluation_runs.unfinished():
             if await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
                 self._in_hand = run_id
                 try:
                     with structlog.contextvars.bound_contextvars(run_id=run_id):
                         await self._do_while_ours(run_id)
+                except DependencyError as error:
+                    log.warning("the run has to wait", run_id=run_id, error=str(error))
+                    waiting = self._waiting = f"The run {run_id} has to wait: {error}"
+                    if self._parts is None:
+                        return False  # what is missing is missing for every run
+                    continue
                 finally:
                     self._in_hand = None
                     with contextlib.suppress(FootnoteError):
                         await self._catalog.leases.let_go(_lease_of(run_id), holder=self._holder)
+                self._waiting = waiting
                 return True
+        self._waiting = waiting
         return False
 
     async def _do_while_ours(self, run_id: str) -> None:
-        """Do a run for as long as its lease is held: whoever loses it stops, as another one is at it."""
+        """Do a run for as long as its lease is held and somebody wants it: whoever loses the lease stops, as another one is at the run."""
         doing = asyncio.create_task(self._do(run_id), name=f"run {run_id}")
         keeping = asyncio.create_task(self._keep(run_id), name=f"keep {run_id}")
         try:
             await asyncio.wait({doing, keeping}, return_when=asyncio.FIRST_COMPLETED)
             if not doing.done():
-                log.warning("the run was taken over")
+                log.warning("the run was taken over, cancelled or deleted")
                 return
             await doing
         finally:
@@ -175,14 +192,31 @@ class EvaluationWorker:
             await asyncio.gather(doing, keeping, return_exceptions=True)
 
     async def _keep(self, run_id: str) -> None:
-        """Hold a run's lease until it is lost, and end early where the run was cancelled."""
+        """Hold a run's lease until the run is cancelled or deleted, or the lease is lost, or has ended while it could not be renewed.
+
+        In the last two cases another process may be at the run.
+        """
+        clock = asyncio.get_running_loop().time
+        held_since = clock()
         while True:
             await asyncio.sleep(self._lease_s / RENEWALS_PER_LEASE)
+            asked_at = clock()
             try:
                 if not await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
                     return
+                held_since = asked_at
+                if await self._is_called_off(run_id):
+                    return
             except DependencyError as error:
                 log.warning("the run's lease could not be renewed yet", error=str(error))
+                if clock() - held_since >= self._lease_s:
+                    return
+
+    async def _is_called_off(self, run_id: str) -> bool:
+        try:
+            return (await self._catalog.evaluation_runs.by_id(run_id)).state == RunState.CANCELLED
+        except NotFound:
+            return True
 
     # ------------------------------------------------------------------------------------------------------------------- a run
 
@@ -191,9 +225,12 @@ class EvaluationWorker:
             parts = await self._whole()
             await parts.runner.run(run_id)
             report = await parts.reporter.report(run_id)
-            await self._catalog.evaluation_runs.finish(run_id)
-        except (NotFound, Conflict) as error:  # deleted or cancelled meanwhile
-            log.info("the run ended early", reason=str(error))
+            await self._catalog.evaluation_runs.finish(run_id, owe_report_to=await self._owed_to(run_id))
+        except (NotFound, Conflict) as error:
+            # Deleted or cancelled meanwhile: then there is nothing to note. Otherwise something that the run needs is gone for good, such
+            # as a set that is shared no longer: left in the queue it would be taken again, and again, and no other run ever.
+            log.warning("the run ended early", reason=str(error))
+            await self._fail(run_id, code_of(error))
         except DependencyError:
             raise  # it stays in the queue, and goes on when the part is back
         except RunFailed as error:

@@ -1,6 +1,7 @@
 """``footnote evaluate``: a run of what answers over a set, followed to its report."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ def parse_limits(texts: Sequence[str]) -> dict[str, float]:
             limits[name.strip()] = float(number)
         except ValueError:
             equals = ""
-        if not equals or not name.strip():
+        if not equals or not name.strip() or not math.isfinite(limits[name.strip()]):  # no mean is under "nan"
             raise CommandFailed(f"--fail-under is METRIC=NUMBER, not {text}.", exit_status=WRONG_USAGE)
     return limits
 

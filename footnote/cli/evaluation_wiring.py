@@ -86,6 +86,7 @@ async def start_evaluation(
         catalog=catalog,
         open_parts=open_parts,
         begin_due=Nightly(catalog=catalog, settings=settings.evaluation).begin_due,
+        owed_to=outbox.owed_to,
         after_report=outbox.after_report,
         first_look_s=FIRST_LOOK_S,
     )

@@ -15,7 +15,7 @@ from serving.api.authentication import CallerDependency
 from serving.api.base_url import base_url_of
 from serving.api.eval_cases import find_set, limit_of, wanted_run
 from serving.api.eval_criteria import Criterion, CriterionResult, Outcome, criteria_of, outcome_of, results_of
-from serving.api.evaluation_runs import counts_of
+from serving.api.evaluation_runs import cases_of, counts_of
 from serving.api.model_names import ASSISTANT
 from serving.api.opening import services_of
 from serving.api.paging import Cursor, Order
@@ -204,7 +204,7 @@ async def list_output_items(
     if order == "desc":
         wanted.reverse()
     if after is not None:
-        places = {each.case.id: place for place, each in enumerate(wanted, start=1)}
+        places = {each.answer.case_id: place for place, each in enumerate(wanted, start=1)}
         wanted = wanted[places.get(after, len(wanted)) :]
     data = [await _item_shown(record, run, each, services, caller) for each in wanted[:limit]]
     return OutputItemList(data=data, has_more=len(wanted) > limit, **ends(data))
@@ -216,7 +216,7 @@ async def retrieve_output_item(
 ) -> OutputItem:
     """Return a case with its answer and its results."""
     record, run = await _found(eval_id, run_id, services, caller)
-    found = next((each for each in await _fared(record, run, services, caller) if each.case.id == output_item_id), None)
+    found = next((each for each in await _fared(record, run, services, caller) if each.answer.case_id == output_item_id), None)
     if found is None:
         raise NotFound(f"There is no output item {output_item_id}.", param="output_item_id")
     return await _item_shown(record, run, found, services, caller)
@@ -229,7 +229,8 @@ async def retrieve_output_item(
 class _Fared:
     """How a case of a run fared."""
 
-    case: CaseRecord
+    case: CaseRecord | None
+    """None where the set may not be read any more: what a run came to is its owner's all the same."""
     answer: RunAnswerRecord
     results: tuple[CriterionResult, ...]
     scores: tuple[CaseScoreRecord, ...]
@@ -255,10 +256,10 @@ async def _fared(record: EvalRecord, run: RunRecord, services: Services, caller:
     scores: dict[str, list[CaseScoreRecord]] = {}
     async for score in services.catalog.evaluation_runs.each_score(run.id, caller=caller):
         scores.setdefault(score.case_id, []).append(score)
-    cases = {case.id: case for case in await services.catalog.evaluation_sets.cases(run.set_id, caller=caller)}
+    cases = await cases_of(run, services, caller)
     return [
         _Fared(
-            case=cases[answer.case_id],
+            case=cases.get(answer.case_id),
             answer=answer,
             results=results_of(criteria, scores.get(answer.case_id, ())),
             scores=tuple(scores.get(answer.case_id, ())),
@@ -326,13 +327,13 @@ async def _item_shown(record: EvalRecord, run: RunRecord, fared: _Fared, service
     turn = await _turn(fared.answer.turn_id, services, caller)
     shown = {} if turn is None else {"shown": turn.shown, "abstained": turn.abstained}
     return OutputItem(
-        id=fared.case.id,
+        id=fared.answer.case_id,
         created_at=unix_seconds(fared.answer.answered_at),
         eval_id=record.id,
         run_id=run.id,
         status=fared.outcome,
-        datasource_item_id=fared.case.ordinal,
-        datasource_item={"id": fared.case.key, **fared.case.labels},
+        datasource_item_id=fared.answer.ordinal,
+        datasource_item={} if fared.case is None else {"id": fared.case.key, **fared.case.labels},
         results=[_result(result) for result in fared.results],
         sample=_sample(turn, fared, model=_asked_with(run).get("model", ASSISTANT)),
         footnote={"turn_id": fared.answer.turn_id, **shown},
@@ -340,13 +341,14 @@ async def _item_shown(record: EvalRecord, run: RunRecord, fared: _Fared, service
 
 
 async def _turn(turn_id: str | None, services: Services, caller: Caller) -> Turn | None:
-    """Return the turn that answered a case, where the caller may read it."""
+    """Return the turn that answered a case, where the caller may read it and all that it was written from."""
     if turn_id is None:
         return None
     try:
-        return await services.catalog.live_turns.get(turn_id, caller=caller)
+        turn = await services.catalog.live_turns.get(turn_id, caller=caller)
     except NotFound:
         return None
+    return None if await services.catalog.passages.all_of(turn.passages, caller=caller) is None else turn
 
 
 def _result(result: CriterionResult) -> ItemResult:

@@ -1,10 +1,12 @@
 """``/v1/evaluation_runs``: footnote's own. The same runs stand under ``/v1/evals`` in the form of the OpenAI API."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from footnote.core.catalog.evaluation_records import CaseScoreRecord, RunCounts, RunRecord
+from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, RunCounts, RunRecord
+from footnote.core.errors import NotFound
 from footnote.core.types import Caller
 from serving.api.authentication import CallerDependency
 from serving.api.opening import services_of
@@ -68,10 +70,18 @@ async def list_evaluation_run_cases(
     scores: dict[str, list[CaseScoreRecord]] = {}
     for score in await runs.scores_page(run_id, caller=caller, after=after, n_cases=limit):
         scores.setdefault(score.case_id, []).append(score)
-    cases = {case.id: case for case in await services.catalog.evaluation_sets.cases(run.set_id, caller=caller)}
+    cases = await cases_of(run, services, caller)
     page, has_more = answers[:limit], len(answers) > limit
-    data = [run_case(answer, cases[answer.case_id], scores.get(answer.case_id, ())) for answer in page]
+    data = [run_case(answer, cases.get(answer.case_id), scores.get(answer.case_id, ())) for answer in page]
     return RunCaseList(data=data, has_more=has_more, next_after=page[-1].ordinal if has_more else None)
+
+
+async def cases_of(run: RunRecord, services: Services, caller: Caller) -> Mapping[str, CaseRecord]:
+    """Return the cases of a run's set by id; none where the set is shared no longer: what a run came to is its owner's all the same."""
+    try:
+        return {case.id: case for case in await services.catalog.evaluation_sets.cases(run.set_id, caller=caller)}
+    except NotFound:
+        return {}
 
 
 async def counts_of(run: RunRecord, services: Services, caller: Caller) -> RunCounts:

@@ -163,6 +163,16 @@ def test_evals_and_runs_are_listed_changed_cancelled_and_deleted(ann: openai.Ope
             ann.get(path, cast_to=object)
 
 
+def test_a_run_of_an_eval_is_not_gone_on_with_as_a_run_of_its_own(whole: Served, ann: openai.OpenAI, tides: str) -> None:
+    made = ann.evals.create(data_source_config=source(set=tides), testing_criteria=[CITES])  # pyright: ignore[reportArgumentType]
+    run = ann.evals.runs.create(made.id, data_source=CONFIGURED)  # pyright: ignore[reportArgumentType]
+    with as_owner(whole, ANN) as http:
+        own = http.post("/v1/evaluation_runs", json={"set_id": tides}).json()
+        assert (own["resumed"], own["id"] == run.id) == (False, False)
+        http.post(f"/v1/evaluation_runs/{own['id']}/cancel").raise_for_status()
+    ann.evals.runs.cancel(run.id, eval_id=made.id)
+
+
 def test_what_is_under_way_is_not_deleted(ann: openai.OpenAI, tides: str) -> None:
     made = ann.evals.create(data_source_config=source(set=tides), testing_criteria=[CITES])  # pyright: ignore[reportArgumentType]
     run = ann.evals.runs.create(made.id, data_source=CONFIGURED)  # pyright: ignore[reportArgumentType]
@@ -250,3 +260,40 @@ def test_a_model_that_is_not_there_is_refused(ann: openai.OpenAI, tides: str) ->
     made = ann.evals.create(data_source_config=source(set=tides), testing_criteria=[CITES])  # pyright: ignore[reportArgumentType]
     with pytest.raises(openai.NotFoundError, match="gpt-4"):
         ann.evals.runs.create(made.id, data_source={**CONFIGURED, "model": "gpt-4"})  # pyright: ignore[reportArgumentType]
+
+
+def test_a_run_is_shown_without_labels_where_its_set_is_shared_no_longer(whole: Served, ben: openai.OpenAI) -> None:
+    sharing = {"name": "shared", "cases": CASES[:1]}
+    with as_owner(whole, ANN) as http:
+        shared = http.post("/v1/evaluation_sets", json={**sharing, "principals": ["owner:ben"]}).json()["id"]
+        made = ben.evals.create(data_source_config=source(set=shared), testing_criteria=[CITES])  # pyright: ignore[reportArgumentType]
+        run = finished(ben, ben.evals.runs.create(made.id, data_source=CONFIGURED))  # pyright: ignore[reportArgumentType]
+        assert run.result_counts.total == 1
+        http.post("/v1/evaluation_sets", json={**sharing, "principals": []}).raise_for_status()
+    (listed,) = ben.evals.runs.list(made.id).data
+    assert listed.result_counts.to_dict() == run.result_counts.to_dict()
+    (item,) = ben.evals.runs.output_items.list(run.id, eval_id=made.id).data
+    assert (item.datasource_item, len(item.results)) == ({}, 1)
+    with as_owner(whole, BEN) as http:
+        (case,) = http.get(f"/v1/evaluation_runs/{run.id}/cases").json()["data"]
+    assert (case["case_id"], case["id"]) == (item.id, "")
+    assert "question" not in case
+    assert case["scores"]
+
+
+def test_an_answer_is_not_shown_when_what_it_was_written_from_is_gone(whole: Served, ann: openai.OpenAI) -> None:
+    """The last one here: it takes a document away that was found by others before."""
+    file = ann.vector_stores.files.upload_and_poll(
+        vector_store_id="vs_default", file=("rocks.md", b"Basalt is a dark rock that cooled from lava."), poll_interval_ms=50
+    )
+    with as_owner(whole, ANN) as http:
+        set_id = imported(http, name="rocks", cases=[{"id": "basalt", "question": "What is basalt?"}])
+    made = ann.evals.create(data_source_config=source(set=set_id), testing_criteria=[CITES])  # pyright: ignore[reportArgumentType]
+    run = finished(ann, ann.evals.runs.create(made.id, data_source=CONFIGURED))  # pyright: ignore[reportArgumentType]
+    (before,) = ann.evals.runs.output_items.list(run.id, eval_id=made.id).data
+    assert "lava" in before.sample.output[0].content
+    ann.vector_stores.files.delete(file.id, vector_store_id="vs_default")
+    (after,) = ann.evals.runs.output_items.list(run.id, eval_id=made.id).data
+    assert (after.sample.input, after.sample.output) == ([], [])
+    assert "lava" not in json.dumps(after.to_dict())
+    assert [each.to_dict() for each in after.results] == [each.to_dict() for each in before.results]

@@ -90,7 +90,7 @@ def test_a_limit_of_no_metric_is_wrong_usage(client: ApiClient, questions: Path)
 
 def test_limits_are_read() -> None:
     assert parse_limits(["faithfulness=0.8", " citations = .5"]) == {"faithfulness": 0.8, "citations": 0.5}
-    for text in ("faithfulness", "faithfulness=", "=1", "faithfulness=high"):
+    for text in ("faithfulness", "faithfulness=", "=1", "faithfulness=high", "faithfulness=nan", "faithfulness=inf"):
         with pytest.raises(CommandFailed) as caught:
             parse_limits([text])
         assert caught.value.exit_status == WRONG_USAGE

@@ -42,11 +42,13 @@ async def test_a_run_is_recorded_and_the_same_run_again_is_brought_up_to_date(ca
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "sqlite:////proc/nowhere/mlflow.sqlite", "nonsense://x"])
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "sqlite:////proc/nowhere/mlflow.sqlite", "nonsense://ann:secret@x"])
 async def test_a_server_that_is_not_there_is_told_in_a_line(catalog: Catalog, uri: str):
     with pytest.raises(SendingFailed) as caught:
         await recorded(catalog, MlflowRecorder(catalog=catalog, tracking_uri=uri))
     assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert uri not in str(caught.value)
 
 
 async def test_what_takes_too_long_is_ended(catalog: Catalog, tmp_path: Path):

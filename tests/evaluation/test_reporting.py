@@ -76,6 +76,16 @@ async def test_the_run_before_is_compared_case_by_case_also_over_versions_of_the
     assert (moved.n, moved.difference, moved.is_worse) == (12, -1.0, True)
 
 
+async def test_an_earlier_report_that_cannot_be_read_costs_no_later_one(catalog: Catalog) -> None:
+    first = await run_over(catalog, {"ebb": 1.0})
+    await reporter(catalog).report(first.id)
+    broken = await run_over(catalog, {"ebb": 1.0})
+    await catalog.reports.store(broken.id, {"format": "of another time"})
+    body = await body_of(catalog, await run_over(catalog, {"ebb": 1.0}))
+    assert body.comparison is not None
+    assert body.comparison.run_id == first.id
+
+
 async def test_a_report_made_again_takes_the_place_of_the_first(catalog: Catalog) -> None:
     run = await run_over(catalog, {"ebb": 1.0})
     first, again = [await reporter(catalog).report(run.id) for _ in range(2)]
@@ -108,6 +118,17 @@ async def test_an_answer_from_what_its_reader_may_not_read_any_more_is_not_shown
     version_id = await build(catalog, *await claim(catalog), text="Tides follow the moon.")
     passage = StoredPassage(n=1, attachment_id=held.id, version_id=version_id, chunk_ids=(), start=0, end=22, score=1.0, similarity=0.9)
     body = await body_of(catalog, await run_over(catalog, {"ebb": 0.0}, passages=(passage,)))
+    assert list((await texts_of(catalog, body, caller=ANN)).values()) == [Missing.FORBIDDEN]
+
+
+async def test_an_answer_that_its_reader_might_not_read_stays_hidden_when_its_document_is_replaced_or_detached(catalog: Catalog) -> None:
+    file = await upload(catalog, BEN)
+    held = await attach(catalog, await collection(catalog, BEN), file, BEN)
+    version_id = await build(catalog, *await claim(catalog), text="Tides follow the moon.")
+    passage = StoredPassage(n=1, attachment_id=held.id, version_id=version_id, chunk_ids=(), start=0, end=22, score=1.0, similarity=0.9)
+    body = await body_of(catalog, await run_over(catalog, {"ebb": 0.0}, passages=(passage,)))
+    await catalog.attachments.detach(held.collection_id, file.id, caller=BEN)
+    assert await catalog.passages.of([passage], caller=None) == ()
     assert list((await texts_of(catalog, body, caller=ANN)).values()) == [Missing.FORBIDDEN]
 
 

@@ -2,23 +2,24 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from evaluation.answered import Answered
-from evaluation.running import FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
+from evaluation.running import ANSWER_GONE, FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, RunState, SetKind
+from footnote.core.catalog.records import FileRecord
 from footnote.core.catalog.releases import release_id_of
 from footnote.core.errors import Conflict, FootnoteError, ModelUnavailable, Overloaded
 from retrieval.search import SearchResult
 from serving.answer import AnswerEvent, AnswerFinished, Question
 from tests.core.catalog.evaluation_story import asked, imported
-from tests.core.catalog.story import ANN, caller
+from tests.core.catalog.story import ANN, attach, caller, collection, erase, upload
 
 
 def case(key: str, **labels: Any) -> CaseDraft:
@@ -79,6 +80,7 @@ def runner(
     pauses: list[float] | None = None,
     cases_at_once: int = 1,
     release_id: str | None = None,
+    on_pause: Callable[[float], Awaitable[None]] | None = None,
 ) -> Runner:
     async def pause(seconds: float) -> None:
         if pauses is not None:
@@ -95,7 +97,7 @@ def runner(
         release_id=release_id_of({"model": "smollm2"}) if release_id is None else release_id,
         cases_at_once=cases_at_once,
         give_way=nobody_waits,
-        pause=pause,
+        pause=on_pause or pause,
     )
 
 
@@ -190,6 +192,69 @@ async def test_a_live_case_is_scored_as_it_was_answered(catalog: Catalog):
     await runner(catalog, answers, Length()).run(run_id)
     assert not answers.asked
     assert await values(catalog, run_id) == {("live", "length"): 20.0}
+
+
+async def test_a_live_case_whose_answer_is_gone_is_noted_and_the_others_go_on(catalog: Catalog):
+    asking = await begun(catalog, case("ebb"))
+    turn_id = await asked(catalog, question="Is it high tide now?", run_id=asking)
+    live = CaseDraft(key="live", labels={"id": "live", "question": "Is it high tide now?", "turn_id": turn_id}, turn_id=turn_id)
+    run_id = await begun(catalog, live, case("ebb"))
+    await catalog.evaluation_runs.cancel(asking, caller=ANN)
+    await catalog.evaluation_runs.delete(asking, caller=ANN)
+    await runner(catalog, Scripted(catalog), Length()).run(run_id)
+    noted = await catalog.evaluation_runs.answers(run_id, caller=ANN)
+    assert [answer.error_code for answer in noted] == [ANSWER_GONE, None]
+    assert await values(catalog, run_id) == {("ebb", "length"): 12.0}
+
+
+async def with_a_file(catalog: Catalog) -> tuple[str, FileRecord]:
+    """Begin a run whose second case is about a file."""
+    file = await upload(catalog, filename="flood.txt")
+    await attach(catalog, await collection(catalog), file)
+    about = CaseDraft(key="flood", labels={"id": "flood", "question": "When is flood?"}, documents=("flood.txt",))
+    return await begun(catalog, case("ebb"), about, case("slack")), file
+
+
+async def test_a_case_that_is_erased_before_its_turn_comes_is_not_asked(catalog: Catalog):
+    run_id, file = await with_a_file(catalog)
+    answers = Scripted(catalog)
+
+    class Erasing(Length):
+        async def score(self, answered: Answered) -> Sequence[Score]:
+            if answered.case.id == "ebb":
+                await erase(catalog, file)
+            return await super().score(answered)
+
+    await runner(catalog, answers, Erasing()).run(run_id)
+    assert sorted(answers.asked) == ["When is ebb?", "When is slack?"]
+    assert sorted(await values(catalog, run_id)) == [("ebb", "length"), ("slack", "length")]
+
+
+async def test_a_case_that_is_erased_while_it_waits_for_people_is_not_asked(catalog: Catalog):
+    run_id, file = await with_a_file(catalog)
+    answers = Scripted(catalog, lambda question: Overloaded("busy", retry_after_s=3.0) if "flood" in question else None)
+
+    async def erase_meanwhile(seconds: float) -> None:
+        await erase(catalog, file)
+
+    await runner(catalog, answers, Length(), on_pause=erase_meanwhile).run(run_id)
+    assert answers.asked["When is flood?"] == 1
+    assert len(await catalog.evaluation_runs.answers(run_id, caller=ANN)) == 2
+
+
+async def test_a_case_that_is_erased_after_one_judge_is_not_shown_to_the_next(catalog: Catalog):
+    run_id, file = await with_a_file(catalog)
+
+    class Erasing(Length):
+        async def score(self, answered: Answered) -> Sequence[Score]:
+            if answered.case.id == "flood":
+                await erase(catalog, file)
+            return await super().score(answered)
+
+    first, second = Erasing("first"), Length("second")
+    await runner(catalog, Scripted(catalog), first, second).run(run_id)
+    assert first.scored == {"ebb": 1, "flood": 1, "slack": 1}
+    assert second.scored == {"ebb": 1, "slack": 1}
 
 
 async def test_part_and_limit_choose_cases_without_tombstones(catalog: Catalog):

@@ -198,6 +198,28 @@ class Postbox:
         return AuthResult(success=login.password == b"right")
 
 
+async def test_why_mail_was_refused_is_told_without_addresses(catalog: Catalog):
+    class Refusing:
+        async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+            return f"550 {address} is not known"
+
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(Refusing()), "127.0.0.1", 0)
+    async with server:
+        email = EmailSettings(
+            host="127.0.0.1",
+            port=server.sockets[0].getsockname()[1],
+            security="none",
+            sender="footnote@answers.example",
+            recipients=("ann@answers.example",),
+        )
+        box = outbox(catalog, Clock(), email=email)
+        await box.after_report(await a_report(catalog))
+        await box.send_due()
+    detail = (await box.health()).detail
+    assert "SMTPRecipientsRefused" in detail
+    assert "ann@" not in detail
+
+
 @pytest.mark.parametrize("password", ["right", "wrong"])
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 async def test_a_report_is_mailed_plain_and_as_a_page(catalog: Catalog, password: str):

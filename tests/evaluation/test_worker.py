@@ -1,7 +1,7 @@
 """The worker of evaluation: runs are done one after the other, once, by whoever lives."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +10,7 @@ from evaluation.running import RELEASE_CHANGED, RunFailed
 from evaluation.worker import INTERNAL_ERROR, EvaluationWorker, RunParts
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import ReportRecord, RunState
-from footnote.core.errors import CatalogUnavailable, Conflict
+from footnote.core.errors import CatalogUnavailable, Conflict, ModelUnavailable, NotFound
 from tests.core.catalog.evaluation_story import run_of
 from tests.core.catalog.story import ANN
 
@@ -55,6 +55,9 @@ class Told:
     async def hear(self, report_id: str) -> None:
         await self.reports.put(report_id)
 
+    async def channels(self, run_id: str) -> Collection[str]:
+        return ("webhook",)
+
     async def next(self) -> str:
         async with asyncio.timeout(SOON_S):
             return await self.reports.get()
@@ -65,10 +68,22 @@ async def nothing() -> None:
 
 
 def worker(
-    catalog: Catalog, parts: Parts, told: Told, *, begin_due: Callable[[], Awaitable[None]] = nothing, first_look_s: float = 0.0
+    catalog: Catalog,
+    parts: Parts,
+    told: Told,
+    *,
+    begin_due: Callable[[], Awaitable[None]] = nothing,
+    first_look_s: float = 0.0,
+    lease_s: float = 30.0,
 ) -> EvaluationWorker:
     return EvaluationWorker(
-        catalog=catalog, open_parts=parts.open, begin_due=begin_due, after_report=told.hear, first_look_s=first_look_s, lease_s=30.0
+        catalog=catalog,
+        open_parts=parts.open,
+        begin_due=begin_due,
+        owed_to=told.channels,
+        after_report=told.hear,
+        first_look_s=first_look_s,
+        lease_s=lease_s,
     )
 
 
@@ -142,6 +157,39 @@ async def test_a_run_that_fails_says_why_and_lets_the_next_one_pass(catalog: Cat
     await doing.close()
 
 
+async def test_a_run_whose_set_is_shared_no_longer_fails_and_lets_the_next_one_pass(catalog: Catalog):
+    lost, good = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == lost:
+            raise NotFound("There is no evaluation set.")
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told)
+    await doing.start(alone=True)
+    report_id = await told.next()
+    assert (await catalog.reports.by_id(report_id)).run_id == good
+    ended = await catalog.evaluation_runs.by_id(lost)
+    assert (ended.state, ended.error_code) == (RunState.FAILED, "NotFound")
+    await doing.close()
+
+
+async def test_a_run_that_was_cancelled_in_the_middle_stays_cancelled(catalog: Catalog):
+    lost, _ = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == lost:
+            await catalog.evaluation_runs.cancel(run_id, caller=ANN)
+            raise Conflict("The run is cancelled.")
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told)
+    await doing.start(alone=True)
+    await told.next()
+    assert (await catalog.evaluation_runs.by_id(lost)).state == RunState.CANCELLED
+    await doing.close()
+
+
 async def test_a_catalog_that_stays_away_for_a_while_fails_no_run(catalog: Catalog):
     run_id, away = (await run_of(catalog)).id, iter([True])
 
@@ -161,6 +209,40 @@ async def test_a_catalog_that_stays_away_for_a_while_fails_no_run(catalog: Catal
     doing.wake()
     await told.next()
     assert (await catalog.evaluation_runs.by_id(run_id)).state == RunState.COMPLETED
+    await doing.close()
+
+
+async def test_a_report_is_owed_with_the_end_of_its_run_also_where_the_process_dies_right_after(catalog: Catalog):
+    class Dying(Told):
+        async def hear(self, report_id: str) -> None:
+            await super().hear(report_id)
+            await asyncio.Event().wait()
+
+    run_id, told = (await run_of(catalog)).id, Dying()
+    doing = worker(catalog, Parts(catalog, well), told)
+    await doing.start(alone=True)
+    report_id = await told.next()
+    await doing.close()
+    assert (await catalog.evaluation_runs.by_id(run_id)).state == RunState.COMPLETED
+    assert [each.channel for each in await catalog.deliveries.of_report(report_id)] == ["webhook"]
+
+
+async def test_a_run_that_has_to_wait_keeps_no_other_waiting_and_is_named(catalog: Catalog):
+    stuck, good = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == stuck:
+            raise ModelUnavailable("the judge is away")
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told)
+    await doing.start(alone=True)
+    report_id = await told.next()
+    assert (await catalog.reports.by_id(report_id)).run_id == good
+    health = await doing.health()
+    assert stuck in health.detail
+    assert "the judge is away" in health.detail
+    assert (await catalog.evaluation_runs.by_id(stuck)).state == RunState.RUNNING
     await doing.close()
 
 
@@ -203,6 +285,42 @@ async def test_the_run_of_a_process_that_was_killed_goes_on_at_once_only_where_n
             doing.wake()
             await looks.acquire()  # it has looked at the queue once, and again
     assert parts.done == ([run_id] if alone else [])
+    await doing.close()
+
+
+async def test_a_run_that_is_cancelled_is_left_also_where_nothing_is_noted_of_it(catalog: Catalog):
+    long_one, good = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == long_one:
+            await catalog.evaluation_runs.cancel(run_id, caller=ANN)
+            await asyncio.Event().wait()
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told, lease_s=0.3)
+    await doing.start(alone=True)
+    assert (await catalog.reports.by_id(await told.next())).run_id == good
+    await doing.close()
+
+
+async def test_a_run_whose_lease_cannot_be_renewed_stops_when_the_lease_has_ended(catalog: Catalog, monkeypatch: pytest.MonkeyPatch):
+    await run_of(catalog)
+    stopped = asyncio.Event()
+
+    async def away(*_: object, **__: object) -> bool:
+        raise CatalogUnavailable("gone")
+
+    async def do(_: str) -> None:
+        monkeypatch.setattr(catalog.leases, "take", away)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    doing = worker(catalog, Parts(catalog, do), Told(), lease_s=0.3)
+    await doing.start(alone=True)
+    async with asyncio.timeout(SOON_S):
+        await stopped.wait()
     await doing.close()
 
 

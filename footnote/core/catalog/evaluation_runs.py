@@ -1,6 +1,6 @@
 """Runs: which turn answered which case, and what each judge made of it. A run that was cut off is gone on with from what is noted here."""
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.deliveries import owe
 from footnote.core.catalog.evaluation_access import own_row, principals_of, readable, readable_row
 from footnote.core.catalog.evaluation_records import (
     CaseScoreDraft,
@@ -22,11 +23,13 @@ from footnote.core.catalog.evaluation_records import (
 from footnote.core.catalog.jobs import JobLease, require_lease
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
+from footnote.core.catalog.quotations import empty_turns
 from footnote.core.errors import Conflict, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Caller
 
 CASES_PER_PAGE = 200
+ANSWER_REPLACED = "answer_replaced"
 
 
 class EvaluationRuns:
@@ -160,8 +163,12 @@ class EvaluationRuns:
             row.job_id = job_id or row.job_id
         return _run(row)
 
-    async def finish(self, run_id: str, *, error_code: str | None = None, lease: JobLease | None = None) -> RunRecord:
+    async def finish(
+        self, run_id: str, *, error_code: str | None = None, owe_report_to: Collection[str] = (), lease: JobLease | None = None
+    ) -> RunRecord:
         """Note that a run is completed, or has failed with a code, with its counts.
+
+        In the same write its report, where it has one, is owed to channels: whoever dies now has passed on what was to be passed on.
 
         Raises:
             NotFound, Conflict, LeaseLost: as ``start``.
@@ -171,10 +178,13 @@ class EvaluationRuns:
             row = await _unfinished(session, run_id)
             await _end(session, row, RunState.COMPLETED if error_code is None else RunState.FAILED)
             row.error_code = error_code
+            report_id = await session.scalar(select(schema.Report.id).where(schema.Report.run_id == run_id))
+            if report_id is not None:
+                owe(session, frozenset(owe_report_to), report_id=report_id, at=now())
         return _run(row)
 
     async def cancel(self, run_id: str, *, caller: Caller) -> RunRecord:
-        """End a run as it stands; cancelling it again changes nothing.
+        """End a run as it stands, without a report; cancelling it again changes nothing.
 
         Raises:
             NotFound: there is none, or it is somebody else's.
@@ -184,6 +194,7 @@ class EvaluationRuns:
             row = await own_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id")
             if row.state != RunState.CANCELLED:
                 _require_unfinished(row)
+                await session.execute(delete(schema.Report).where(schema.Report.run_id == run_id))  # made just now, and of no finished run
                 await _end(session, row, RunState.CANCELLED)
         return _run(row)
 
@@ -217,6 +228,8 @@ class EvaluationRuns:
     ) -> None:
         """Note which turn answered a case, or why none could; what was noted and scored of another answer before goes.
 
+        Where the case was erased while it was asked, the run's turn loses its text.
+
         Raises:
             NotFound: there is no such run (any more), or the case is not of its set.
             Conflict: the run is finished, or was cancelled.
@@ -227,9 +240,11 @@ class EvaluationRuns:
         async with self._database.write() as session:
             await _require_lease(session, lease)
             run = await _unfinished(session, run_id)
-            case = await session.get(schema.EvaluationCase, case_id)
+            case = await session.get(schema.EvaluationCase, case_id, with_for_update={"read": True})  # an erasure waits
             if case is None or case.set_id != run.set_id:
                 raise NotFound(f"There is no case {case_id} in the set of the run {run_id}.")
+            if case.tombstone:
+                await _empty_own_turns(session, run_id, turn_id)
             row = await session.get(schema.RunAnswer, (run_id, case_id))
             if row is not None and (row.turn_id, row.error_code) == (turn_id, error_code):
                 return
@@ -243,15 +258,30 @@ class EvaluationRuns:
             session.add(answer)
 
     async def note_scores(
-        self, run_id: str, case_id: str, *, judge: str, scores: Sequence[CaseScoreDraft], lease: JobLease | None = None
+        self,
+        run_id: str,
+        case_id: str,
+        *,
+        judge: str,
+        scores: Sequence[CaseScoreDraft],
+        turn_id: str | None = None,
+        lease: JobLease | None = None,
     ) -> None:
         """Keep all that one judge has to say about a case, perhaps nothing, in one write; it replaces scores of the same metric and target.
 
         From then on the judge is one of those that have scored the answer to the end.
 
+        Args:
+            run_id: of which run.
+            case_id: of which case.
+            judge: whose scores.
+            scores: all of them.
+            turn_id: the answer that was judged; None for the one that is noted, whichever that is.
+            lease: see the class.
+
         Raises:
             NotFound: there is no such run (any more), or no answer of it to this case is noted.
-            Conflict: the run is finished, or was cancelled.
+            Conflict: the run is finished, or was cancelled; or, with the code ``answer_replaced``, another answer is noted by now.
             LeaseLost: the job is no longer this worker's.
         """
         async with self._database.write() as session:
@@ -260,6 +290,8 @@ class EvaluationRuns:
             answer = await session.get(schema.RunAnswer, (run_id, case_id))
             if answer is None:
                 raise NotFound(f"No answer to the case {case_id} is noted in the run {run_id}.")
+            if turn_id is not None and answer.turn_id != turn_id:
+                raise Conflict(f"Another answer to the case {case_id} is noted by now.", hint="Score that one.", code=ANSWER_REPLACED)
             score = schema.CaseScore
             of_judge = (score.run_id == run_id) & (score.case_id == case_id) & (score.judge == judge)
             for draft in scores:
@@ -374,6 +406,13 @@ async def _counted(session: AsyncSession, row: schema.EvaluationRun) -> RunCount
     figures = [int(figure) for query in (cases, answers, scores) for figure in (await session.execute(query)).one()]
     n_cases, n_tombstones, n_answered, n_errors, n_scores, n_failures = figures
     return RunCounts(cases=n_cases, tombstones=n_tombstones, answered=n_answered, errors=n_errors, scores=n_scores, failures=n_failures)
+
+
+async def _empty_own_turns(session: AsyncSession, run_id: str, turn_id: str | None) -> None:
+    """Take its text from a turn that this run asked; one that a person asked is not the run's to change."""
+    turn = schema.Turn
+    own = select(turn.id).where(turn.id == turn_id, turn.run_id == run_id, turn.erased_at.is_(None))
+    await empty_turns(session, (await session.scalars(own)).all())
 
 
 # ------------------------------------------------------------------------------------------------------------------------------- rows

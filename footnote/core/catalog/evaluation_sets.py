@@ -141,6 +141,12 @@ class EvaluationSets:
                 attachments.setdefault(each.case_id, []).append(each.attachment_id)
         return tuple(_case(row, tuple(attachments.get(row.id, ()))) for row in rows)
 
+    async def is_erased(self, case_id: str) -> bool:
+        """Whether a case has lost its text, or is gone, for the process that asks it."""
+        case = schema.EvaluationCase
+        async with self._database.read() as session:
+            return await session.scalar(select(case.tombstone).where(case.id == case_id)) is not False
+
 
 def sha256_of(cases: Sequence[CaseDraft]) -> str:
     """Return the hash of the cases' canonical JSON: sorted by key, sorted fields, no spaces, ASCII. Their order does not matter."""

@@ -39,6 +39,15 @@ class Passages:
                     found.append(_passage(passage, row, await session.get(schema.Chunk, chunk_id)))
         return tuple(found)
 
+    async def all_of(self, passages: Sequence[StoredPassage], *, caller: Caller) -> tuple[Passage, ...] | None:
+        """Return a turn's passages where the caller may read every one of them now; None where one is forbidden, or gone.
+
+        Of one that is gone (its document was replaced, or detached) nobody can say any more whether the caller might have read it: what
+        was written from it is then not shown either.
+        """
+        found = await self.of(passages, caller=caller)
+        return found if len(found) == len(passages) else None
+
 
 def _query(passage: StoredPassage) -> Any:
     attachment, version, document = schema.Attachment, schema.Version, schema.Document

@@ -91,12 +91,12 @@ async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str], 
         before: what a look shortly before has found.
     """
     looked = await look(session, attachment_ids, before=before)
-    turn_ids = (*looked.quoting, *looked.repeating)
+    turn_ids, case_ids = await _with_cases(session, attachment_ids, (*looked.quoting, *looked.repeating))
     rows = await _training_rows(session, attachment_ids, turn_ids)
     return Quotations(
         turn_ids=turn_ids,
         feedback_ids=await _ids(session, _telling_feedback, turn_ids),
-        case_ids=await _cases(session, attachment_ids, turn_ids),
+        case_ids=case_ids,
         training_row_ids=tuple(rows),
         adapter_ids=await _ids(session, _adapters, sorted(set(rows.values()))),
     )
@@ -104,18 +104,23 @@ async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str], 
 
 async def erase_quotations(session: AsyncSession, quotations: Quotations) -> None:
     """Empty turns and feedback of their text, make tombstones of cases, and delete training rows."""
-    for turn_ids in _parts(quotations.turn_ids):
-        texts = (*_TOLD_COLUMNS, schema.Turn.claims, schema.Turn.answer_hash)
-        for turn in await session.execute(select(*texts).where(schema.Turn.id.in_(turn_ids))):
-            hashed = turn.answer_hash or hash_of_answer(turn)  # turns of before have none yet
-            lost = {**without_text(turn.claims), "answer_hash": hashed}
-            await session.execute(update(schema.Turn).where(schema.Turn.id == turn.id).values(**lost))
+    await empty_turns(session, quotations.turn_ids)
     for feedback_ids in _parts(quotations.feedback_ids):
         await session.execute(update(schema.Feedback).where(schema.Feedback.id.in_(feedback_ids)).values(comment=None, correction=None))
     for case_ids in _parts(quotations.case_ids):
         await session.execute(update(schema.EvaluationCase).where(schema.EvaluationCase.id.in_(case_ids)).values(labels={}, tombstone=True))
     for row_ids in _parts(quotations.training_row_ids):
         await session.execute(delete(schema.TrainingRow).where(schema.TrainingRow.id.in_(row_ids)))
+
+
+async def empty_turns(session: AsyncSession, all_turn_ids: Sequence[str]) -> None:
+    """Take their text from turns, and keep the hashes of what they have said."""
+    for turn_ids in _parts(all_turn_ids):
+        texts = (*_TOLD_COLUMNS, schema.Turn.claims, schema.Turn.answer_hash)
+        for turn in await session.execute(select(*texts).where(schema.Turn.id.in_(turn_ids))):
+            hashed = turn.answer_hash or hash_of_answer(turn)  # turns of before have none yet
+            lost = {**without_text(turn.claims), "answer_hash": hashed}
+            await session.execute(update(schema.Turn).where(schema.Turn.id == turn.id).values(**lost))
 
 
 def without_text(claims: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -250,14 +255,60 @@ def _adapters(set_ids: Sequence[str]) -> Select[str]:
     return select(schema.Adapter.id).where(schema.Adapter.training_set_id.in_(set_ids)).order_by(schema.Adapter.id)
 
 
+async def _with_cases(
+    session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return these turns and those that answer a case which goes, and the cases that go, also with those turns.
+
+    What answers a case repeats its question, which is about the document, also where the search has not found the document.
+    """
+    turns, cases = dict.fromkeys(turn_ids), dict[str, None]()
+    fresh = await _cases(session, attachment_ids, turn_ids)
+    while fresh:
+        cases.update(dict.fromkeys(fresh))
+        answering = [turn_id for turn_id in await _turns_of_cases(session, fresh) if turn_id not in turns]
+        turns.update(dict.fromkeys(answering))
+        fresh = tuple([case_id for case_id in await _cases(session, (), answering) if case_id not in cases])
+    return tuple(turns), tuple(cases)
+
+
+async def _turns_of_cases(session: AsyncSession, case_ids: Sequence[str]) -> list[str]:
+    """Return the turns with text that answer the cases, and those that a run asked for them before it was cut off."""
+    case, answer, turn = schema.EvaluationCase, schema.RunAnswer, schema.Turn
+    found: dict[str, None] = {}
+    for some in _parts(case_ids):
+        noted = select(answer.turn_id).where(answer.case_id.in_(some))
+        live = select(case.turn_id).where(case.id.in_(some), case.turn_id.is_not(None))
+        query = select(turn.id).where(turn.erased_at.is_(None), or_(turn.id.in_(noted), turn.id.in_(live))).order_by(turn.id)
+        found.update(dict.fromkeys(await session.scalars(query)))
+        found.update(dict.fromkeys(await _asked_and_not_noted(session, some)))
+    return list(found)
+
+
+async def _asked_and_not_noted(session: AsyncSession, case_ids: Sequence[str]) -> list[str]:
+    """Return the turns that a run asked and did not note as any case's answer, with the question of one of these cases."""
+    case, run, answer, turn = schema.EvaluationCase, schema.EvaluationRun, schema.RunAnswer, schema.Turn
+    of_set: dict[str, set[str]] = {}
+    for each in await session.execute(select(case.set_id, case.labels).where(case.id.in_(case_ids))):
+        of_set.setdefault(each.set_id, set()).add(str(each.labels.get("question", "")).strip())
+    query = (
+        select(turn.id, turn.question, run.set_id)
+        .join(run, run.id == turn.run_id)
+        .where(run.set_id.in_(sorted(of_set)), turn.erased_at.is_(None), ~select(answer.run_id).where(answer.turn_id == turn.id).exists())
+        .order_by(turn.id)
+    )
+    return [each.id for each in await session.execute(query) if each.question.strip() in of_set[each.set_id]]
+
+
 async def _cases(session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the cases that have text of the attachments or turns. They are locked: what a run notes of them waits, or is seen."""
     found: dict[str, None] = {}
     case, link = schema.EvaluationCase, schema.EvaluationCaseAttachment
     with_text = select(case.id).where(case.tombstone.is_(False)).order_by(case.id)
     quoting = [with_text.where(case.id.in_(select(link.case_id).where(link.attachment_id.in_(some)))) for some in _parts(attachment_ids)]
     asked = [with_text.where(case.turn_id.in_(some)) for some in _parts(turn_ids)]
     for query in (*quoting, *asked):
-        found.update(dict.fromkeys(await session.scalars(query)))
+        found.update(dict.fromkeys(await session.scalars(query.with_for_update())))
     return tuple(found)
 
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import aliased
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.evaluation_access import readable, readable_row
-from footnote.core.catalog.evaluation_records import ReportRecord
+from footnote.core.catalog.evaluation_records import ReportRecord, RunState
 from footnote.core.catalog.jobs import JobLease, require_lease
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
-from footnote.core.errors import NotFound
+from footnote.core.errors import Conflict, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Caller
 
@@ -29,6 +29,7 @@ class Reports:
 
         Raises:
             NotFound: there is no such run (any more).
+            Conflict: it was cancelled.
             LeaseLost: the job is no longer this worker's.
         """
         async with self._database.write() as session:
@@ -37,6 +38,8 @@ class Reports:
             run = await session.get(schema.EvaluationRun, run_id, with_for_update=True)
             if run is None:
                 raise NotFound(f"There is no run {run_id}.", param="run_id")
+            if run.state == RunState.CANCELLED:
+                raise Conflict(f"The run {run_id} was cancelled.", hint="Begin another one.", param="run_id")
             row = (await session.scalars(select(schema.Report).where(schema.Report.run_id == run_id))).first()
             if row is None:
                 row = schema.Report(id=new_id("rep"), run_id=run_id, owner=run.owner, principals=run.principals, body={}, created_at=now())

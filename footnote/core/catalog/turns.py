@@ -27,7 +27,8 @@ class Turns:
     async def store(self, turn: Turn) -> None:
         """Keep a turn with its passages; without its text where a file that it quotes was erased while it was answered.
 
-        So too where its dialogue repeats what an erased turn has said to the same owner.
+        So too where its dialogue repeats what an erased turn has said to the same owner, and where a run asked it for a case that was
+        erased meanwhile.
 
         Raises:
             NotFound: an evaluation run asked it, and was deleted meanwhile.
@@ -37,7 +38,11 @@ class Turns:
         async with self._database.write(beside=True) as session:
             if turn.run_id is not None:
                 await _require_run(session, turn.run_id)
-            if await _quotes_an_erased_file(session, turn) or await _repeats_an_erased_answer(session, turn, repeated):
+            if (
+                await _quotes_an_erased_file(session, turn)
+                or await _repeats_an_erased_answer(session, turn, repeated)
+                or await _asks_an_erased_case(session, turn)
+            ):
                 for column, value in without_text(row.claims).items():
                     setattr(row, column, value)
             session.add(row)
@@ -81,6 +86,18 @@ async def _quotes_an_erased_file(session: AsyncSession, turn: Turn) -> bool:
     file_ids = frozenset(await session.scalars(named))
     there = select(schema.File.id).where(schema.File.id.in_(sorted(file_ids))).order_by(schema.File.id).with_for_update(read=True)
     return bool(file_ids - frozenset(await session.scalars(there)))
+
+
+async def _asks_an_erased_case(session: AsyncSession, turn: Turn) -> bool:
+    """Whether a run asked the turn, cases of its set were erased, and none that is left has this question."""
+    if turn.run_id is None:
+        return False
+    case, run = schema.EvaluationCase, schema.EvaluationRun
+    of_set = case.set_id == select(run.set_id).where(run.id == turn.run_id).scalar_subquery()
+    if await session.scalar(select(case.id).where(of_set, case.tombstone.is_(True)).limit(1)) is None:
+        return False
+    same = case.labels["question"].as_string() == turn.question
+    return await session.scalar(select(case.id).where(of_set, case.tombstone.is_(False), same).limit(1)) is None
 
 
 async def _repeats_an_erased_answer(session: AsyncSession, turn: Turn, repeated: Collection[str]) -> bool:

@@ -64,10 +64,10 @@ class RunCase(ApiObject):
     """What a case of a run came to. Every mean of the run's report is the mean of values that stand here."""
 
     case_id: str
-    id: str = Field(description="The case's own id, the same in each version of its set.")
+    id: str = Field(description="The case's own id, the same in each version of its set; empty where the set may not be read any more.")
     kind: str
     part: str
-    question: str | None = omitted(description="Left out where it was erased.")
+    question: str | None = omitted(description="Left out where it was erased, or the set may not be read any more.")
     turn_id: str | None = omitted(description="The turn that answered it.")
     error_code: str | None = omitted(description="Why none did.")
     scores: list[CaseScoreShown]
@@ -111,12 +111,12 @@ def n_cases_of(run: RunRecord, counts: RunCounts) -> int:
     return chosen if isinstance(chosen, int) else counts.cases
 
 
-def run_case(answer: RunAnswerRecord, case: CaseRecord, scores: Sequence[CaseScoreRecord]) -> RunCase:
-    """Return a case of a run as the API shows it."""
-    labels: Mapping[str, Any] = case.labels
+def run_case(answer: RunAnswerRecord, case: CaseRecord | None, scores: Sequence[CaseScoreRecord]) -> RunCase:
+    """Return a case of a run as the API shows it; None stands for one of a set that may not be read any more."""
+    labels: Mapping[str, Any] = {} if case is None else case.labels
     return RunCase(
-        case_id=case.id,
-        id=case.key,
+        case_id=answer.case_id,
+        id="" if case is None else case.key,
         kind=str(labels.get("kind", "question")),
         part=str(labels.get("part", "")),
         question=labels.get("question"),

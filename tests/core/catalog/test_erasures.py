@@ -13,12 +13,14 @@ from sqlalchemy import select, update
 from footnote.core.catalog import erasures, quotations, schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.erasures import ErasureCounts
+from footnote.core.catalog.evaluation_records import CaseDraft
 from footnote.core.catalog.jobs import LeaseLost
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.repeated_answers import answer_hash, hashes_of, repeats, said
 from footnote.core.errors import NotFound, StorageUnavailable
 from footnote.core.ids import new_id
 from footnote.core.types import Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
+from tests.core.catalog.evaluation_story import run_of
 from tests.core.catalog.story import ANN, BEN, PARSER, attach, build, claim, collection, document, erase, ingest, upload
 
 SECRET = "The kestrel nests above the boiler house"
@@ -222,6 +224,51 @@ async def test_a_later_turn_that_repeats_an_erased_answer_goes_too_and_what_repe
     erased = [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (first, second, third, unrelated)]
     assert erased == [True, True, True, False]
     assert (await turn_of(catalog, bens, BEN)).erased_at is None, "ben never got that answer: he wrote it himself"
+
+
+async def test_what_a_run_asked_for_a_case_that_goes_loses_its_text_too_also_where_the_search_missed_the_file(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    about = CaseDraft(key="about", labels={"question": "Does a kestrel nest here?", "gold": []}, documents=("birds.txt",))
+    other = CaseDraft(key="other", labels={"question": "Who keeps the ledger?", "gold": []})
+    run = await run_of(catalog, about, other)
+    about_id, other_id = [case.id for case in await catalog.evaluation_sets.cases(run.set_id, caller=ANN)]
+    missed = await tell(catalog, [], question="Does a kestrel nest here?", shown="Nobody knows.", run_id=run.id)
+    cut_off = await tell(catalog, [], question="Does a kestrel nest here?", shown="Nobody knows.", run_id=run.id)
+    stays = await tell(catalog, [], question="Who keeps the ledger?", query="ledger", shown="The clerk keeps it.", run_id=run.id)
+    asked_by_a_person = await tell(catalog, [], question="Does a bird nest here?", query="bird nest", shown="Nobody knows.")
+    await catalog.evaluation_runs.note_answer(run.id, about_id, turn_id=missed)
+    await catalog.evaluation_runs.note_answer(run.id, other_id, turn_id=stays)
+    await erase(catalog, file)
+    found = [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in (missed, cut_off, stays, asked_by_a_person)]
+    assert found == [True, True, False, False]
+    assert (await catalog.erasures.receipt(file.id, owner="ann")).before.turns == 2
+
+
+async def test_the_live_turn_of_a_case_that_goes_loses_its_text_and_with_it_every_case_that_repeats_it(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    live = await tell(catalog, [], shown="Nobody knows.")
+    await add(catalog, *evaluation_case("case_1", attachment_id=attachment.id, turn_id=live), *evaluation_case("case_2", turn_id=live))
+    await erase(catalog, file)
+    assert (await turn_of(catalog, live)).erased_at is not None
+    assert "kestrel" not in await everything(catalog)
+
+
+@pytest.mark.parametrize("same_question", [False, True])
+async def test_an_answer_to_a_case_that_is_erased_while_it_is_asked_is_kept_without_text(catalog: Catalog, same_question: bool):
+    file, _ = await ingested(catalog)
+    about = CaseDraft(key="about", labels={"question": "Where does the kestrel nest?"}, documents=("birds.txt",))
+    other = CaseDraft(key="other", labels={"question": "Where does the kestrel nest?" if same_question else "Who keeps the ledger?"})
+    run = await run_of(catalog, about, other)
+    about_id, other_id = [case.id for case in await catalog.evaluation_sets.cases(run.set_id, caller=ANN)]
+    await erase(catalog, file)
+    late = await tell(catalog, [], shown="Nobody knows.", run_id=run.id)
+    assert ((await turn_of(catalog, late)).erased_at is not None) is not same_question, "as far as it can be seen from the question alone"
+    await catalog.evaluation_runs.note_answer(run.id, about_id, turn_id=late)
+    assert (await turn_of(catalog, late)).erased_at is not None
+    question = "Where does the kestrel nest?" if same_question else "Who keeps the ledger?"
+    stays = await tell(catalog, [], question=question, shown="Nobody knows.", run_id=run.id)
+    await catalog.evaluation_runs.note_answer(run.id, other_id, turn_id=stays)
+    assert (await turn_of(catalog, stays)).question == question
 
 
 async def test_what_is_not_of_the_file_stays(catalog: Catalog):

@@ -87,6 +87,18 @@ async def test_another_answer_drops_what_was_scored_of_the_first_and_the_same_on
     assert (answer.turn_id, answer.judges) == (second, frozenset())
 
 
+async def test_scores_of_an_answer_that_was_replaced_are_refused(catalog: Catalog):
+    run = await run_of(catalog, draft("a"))
+    (case,) = await catalog.evaluation_sets.cases(run.set_id, caller=ANN)
+    first, second = await asked(catalog), await asked(catalog)
+    await catalog.evaluation_runs.note_answer(run.id, case.id, turn_id=first)
+    await catalog.evaluation_runs.note_answer(run.id, case.id, turn_id=second)
+    with pytest.raises(Conflict, match="Another answer"):
+        await catalog.evaluation_runs.note_scores(run.id, case.id, judge="j", scores=[value("m", 1.0)], turn_id=first)
+    await catalog.evaluation_runs.note_scores(run.id, case.id, judge="j", scores=[value("m", 0.5)], turn_id=second)
+    assert [(score.value, score.turn_id) async for score in catalog.evaluation_runs.each_score(run.id, caller=ANN)] == [(0.5, second)]
+
+
 async def test_what_does_not_belong_to_the_run_is_refused(catalog: Catalog):
     run = await run_of(catalog)
     other = await imported(catalog, draft("x"), name="other")
@@ -147,6 +159,16 @@ async def test_a_run_that_failed_says_why_and_one_that_was_cancelled_stays_so(ca
     assert await runs.cancel(run.id, caller=ANN) == cancelled
     with pytest.raises(Conflict, match="cancelled"):
         await runs.finish(run.id)
+
+
+async def test_a_run_that_was_cancelled_has_no_report_whichever_came_first(catalog: Catalog):
+    before, after = await run_of(catalog), await run_of(catalog)
+    await catalog.reports.store(before.id, {"n": 1})
+    for run in (before, after):
+        await catalog.evaluation_runs.cancel(run.id, caller=ANN)
+    with pytest.raises(Conflict):
+        await catalog.reports.store(after.id, {"n": 1})
+    assert [await catalog.reports.of_run(run.id, caller=ANN) for run in (before, after)] == [None, None]
 
 
 async def test_runs_that_are_not_finished_are_known_oldest_first(catalog: Catalog):
