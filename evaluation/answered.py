@@ -14,6 +14,9 @@ from serving.claims import is_abstention
 TextTarget = Literal["draft", "shown"]
 TEXT_TARGETS: tuple[TextTarget, ...] = ("draft", "shown")
 
+ANSWER_FAILED = "answer_failed"
+"""The failure code of what an answer that broke off, or never came, leaves without a score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -35,7 +38,7 @@ class Answered:
         if self.turn.erased_at is not None:
             return "answer_erased"
         if self.turn.error_code is not None:
-            return "answer_failed"
+            return ANSWER_FAILED
         return "answer_cancelled" if self.turn.finish_reason == CANCELLED else None
 
     def text(self, target: TextTarget) -> str:

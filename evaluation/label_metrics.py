@@ -9,7 +9,7 @@ from types import MappingProxyType
 from evaluation.answered import TEXT_TARGETS, Answered, TextTarget, spans
 from evaluation.cases import Case
 from evaluation.labels import CitedSpan, answer_found, holds_gold
-from evaluation.retrieval_metrics import RETRIEVAL_METRICS, has_gold, retrieval_scores
+from evaluation.retrieval_metrics import RETRIEVAL_METRICS, has_gold, retrieval_failures, retrieval_scores
 from evaluation.scores import LABELS, Score
 from evaluation.text_overlap import bleu, rouge_l, token_f1
 from footnote.core.offload import offload
@@ -38,6 +38,11 @@ class LabelScorer:
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return the scores of draft and shown text, and of the retrieval; none where the case has no label that a metric needs."""
         return await offload(_scores, answered)
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return a failure for each metric that applies to the case whatever its answer."""
+        of_texts = (_missing(case, target, failure_code) for target in TEXT_TARGETS)
+        return [*(score for scores in of_texts for score in scores), *retrieval_failures(case, failure_code)]
 
 
 def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan]) -> dict[str, float]:
@@ -88,9 +93,7 @@ def _scores(answered: Answered) -> list[Score]:
 
 def _text_scores(answered: Answered, target: TextTarget) -> list[Score]:
     if answered.failure is not None:
-        # What applies to the case whatever the answer: it was due, and is missing.
-        due = label_values(answered.case, text="", abstained=False, cited=())
-        return [Score(metric=name, judge=LABELS, target=target, value=None, failure_code=answered.failure) for name in due]
+        return _missing(answered.case, target, answered.failure)
     values = label_values(
         answered.case,
         text=answered.plain_text(target),
@@ -98,3 +101,9 @@ def _text_scores(answered: Answered, target: TextTarget) -> list[Score]:
         cited=spans(answered.cited(target)),
     )
     return [Score(metric=name, judge=LABELS, target=target, value=value) for name, value in values.items()]
+
+
+def _missing(case: Case, target: TextTarget, failure_code: str) -> list[Score]:
+    """Return the failures of what applies to a case whatever the answer: it was due, and is missing."""
+    due = label_values(case, text="", abstained=False, cited=())
+    return [Score(metric=name, judge=LABELS, target=target, value=None, failure_code=failure_code) for name in due]

@@ -74,6 +74,12 @@ def retrieval_scores(answered: Answered) -> list[Score]:
     ]
 
 
+def retrieval_failures(case: Case, failure_code: str) -> list[Score]:
+    """Return the failures of a search that was due and gave nothing to score; none where the case has no gold passage."""
+    names = RETRIEVAL_METRICS if has_gold(case) else ()
+    return [Score(metric=name, judge=LABELS, target="turn", value=None, failure_code=failure_code) for name in names]
+
+
 def _most_hits(case: Case, hits: Sequence[CitedSpan], *, k: int) -> int:
     """Return how many hits gain something in the best order: as many as gold passages, less those that share a hit here."""
     found = sum(any(holds_gold(hit, gold) for hit in hits[:k]) for gold in case.gold)

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import structlog
 
-from evaluation.answered import Answered
+from evaluation.answered import ANSWER_FAILED, Answered
 from evaluation.cases import Case
 from evaluation.labels import CitedSpan
 from evaluation.scores import Score, Scorer
@@ -36,6 +36,9 @@ FAILURES_IN_A_ROW = 5
 
 RELEASE_CHANGED = "release_changed"
 """Another release answers here than the one that a run was begun for: half its answers would be another's."""
+
+SCORER_FAILED = "scorer_failed"
+"""The failure code of what a scorer that broke, for a fault of its own, leaves without a score."""
 
 log = structlog.get_logger(__name__)
 
@@ -190,18 +193,25 @@ class Runner:
             raise _first_of(errors) from None  # tasks of one group raise no groups of their own
 
     async def _do(self, work: "_Work", case: CaseRecord, noted: RunAnswerRecord | None) -> None:
-        judges = frozenset[str]() if noted is None else noted.judges
         turn_id = None if noted is None else noted.turn_id
+        judges = frozenset[str]() if noted is None or turn_id is None else noted.judges
         if turn_id is None:  # also where it failed before the run was cut off
             turn_id = await self._answered(work, case)
-        missing = [scorer for scorer in self._scorers if scorer.judge not in judges]
-        if turn_id is None or not missing:
+        if turn_id is None:
+            for scorer in self._scorers:
+                await self._note(work, case, scorer, scorer.missing(case_of(case), ANSWER_FAILED))
+            return
+        left = [scorer for scorer in self._scorers if scorer.judge not in judges]
+        if not left:
             return
         answered = await self._read(work, case, turn_id)
-        for scorer in missing:
+        for scorer in left:
             await self._give_way()
-            scores = [_draft(score) for score in await scorer.score(answered)]
-            await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=scores)
+            await self._note(work, case, scorer, await _scored(scorer, answered))
+
+    async def _note(self, work: "_Work", case: CaseRecord, scorer: Scorer, scores: Sequence[Score]) -> None:
+        drafts = [_draft(score) for score in scores]
+        await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=drafts)
 
     # ----------------------------------------------------------------------------------------------------------------- answering
 
@@ -283,6 +293,15 @@ class _Work:
         self._n_failed += 1
         if self._n_failed >= self._most:
             raise RunFailed(error)
+
+
+async def _scored(scorer: Scorer, answered: Answered) -> Sequence[Score]:
+    """Return the scores of an answer. A scorer that breaks on it loses this answer's scores, and not the run all that come after."""
+    try:
+        return await scorer.score(answered)
+    except Exception:  # whatever it is, it is noted in the place of each score, and told with its trace
+        log.exception("an answer cannot be scored", judge=scorer.judge, turn_id=answered.turn.id)
+        return scorer.missing(answered.case, SCORER_FAILED)
 
 
 async def _finished(answers: Answers, question: Question) -> Turn:

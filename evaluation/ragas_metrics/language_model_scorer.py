@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evaluation.answered import TEXT_TARGETS, Answered
+from evaluation.cases import Case
 from evaluation.ragas_metrics.adapters import RagasEmbeddings, RagasLanguageModel
 from evaluation.ragas_metrics.applying import (
     ANSWER_CORRECTNESS,
@@ -18,6 +19,7 @@ from evaluation.ragas_metrics.applying import (
     FAITHFULNESS,
     OF_LANGUAGE_MODELS,
     JudgedInput,
+    due_text_metrics,
     judged_input,
     text_metrics,
     turn_metrics,
@@ -71,13 +73,19 @@ class RagasScorer:
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return the scores of draft, shown text and turn; a text that is the same in both is judged once."""
         given = judged_input(answered)
-        due = list(_due(answered))
         if answered.failure is not None:
-            return [self._score(metric, target, _Outcome(None, answered.failure, {})) for metric, target, _ in due]
+            return self.missing(answered.case, answered.failure)
+        due = list(_due(answered))
         different = list(dict.fromkeys((metric, text) for metric, _, text in due))
         outcomes = await asyncio.gather(*(self._measure(metric, given, text) for metric, text in different))
         found = dict(zip(different, outcomes, strict=True))
         return [self._score(metric, target, found[metric, text]) for metric, target, text in due]
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return a failure for each metric that applies to the case whatever its answer."""
+        outcome = _Outcome(None, failure_code, {})
+        of_texts = [self._score(metric, target, outcome) for target in TEXT_TARGETS for metric in due_text_metrics(case)]
+        return [*(self._score(metric, "turn", outcome) for metric in turn_metrics(case)), *of_texts]
 
     def _score(self, metric: str, target: Target, outcome: _Outcome) -> Score:
         return Score(metric, self.judge, target, outcome.value, outcome.failure_code, outcome.details)
@@ -111,7 +119,7 @@ class RagasScorer:
 
 def _due(answered: Answered) -> Iterator[tuple[str, Target, str]]:
     """Yield each metric that applies, its target, and the text that it is about."""
-    for metric in turn_metrics(answered):
+    for metric in turn_metrics(answered.case):
         yield metric, "turn", ""
     for target in TEXT_TARGETS:
         for metric in text_metrics(answered, target):

@@ -117,6 +117,25 @@ async def test_an_answer_that_broke_off_is_a_failure_and_no_abstention() -> None
         }
 
 
+def test_of_a_case_without_an_answer_all_that_was_due_is_missing() -> None:
+    missing = LabelScorer().missing(case(HIGH, answers=("six",)), "answer_failed")
+    assert {(score.value, score.failure_code) for score in missing} == {(None, "answer_failed")}
+    assert (
+        of(list(missing), "draft").keys()
+        == of(list(missing), "shown").keys()
+        == {
+            "abstention",
+            "answer_found",
+            "answer_f1",
+            "citations",
+            "citation_recall",
+        }
+    )
+    assert of(list(missing), "turn").keys() == {"recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr"}
+    unanswerable = LabelScorer().missing(case(answerable=False), "answer_failed")
+    assert {score.metric for score in unanswerable} == {"abstention", "abstention_recall"}
+
+
 async def test_every_metric_it_names_is_known_and_can_be_given() -> None:
     full = case(HIGH, answers=("six",), reference="At six.")
     given = await LabelScorer().score(

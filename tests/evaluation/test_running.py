@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evaluation.answered import Answered
+from evaluation.cases import Case
 from evaluation.running import FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
@@ -65,6 +66,13 @@ class Length:
         if answered.case.id == "slack":
             return [Score("length", self.judge, "draft", None, "too_still")]
         return [Score("length", self.judge, "draft", float(len(answered.turn.question)))]
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        return [Score("length", self.judge, "draft", None, failure_code)]
+
+
+class Killed(BaseException):
+    """The process dies: nothing in it may go on."""
 
 
 class NoSearch:
@@ -126,11 +134,11 @@ async def test_a_run_that_is_cut_off_anywhere_asks_and_judges_nothing_again(cata
         nonlocal n_calls
         n_calls += 1
         if n_calls in (2, 4):
-            raise KeyError("the process dies")
+            raise Killed
 
     first, second = Length("first"), Length("second", cut_off)
     for _ in range(2):
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(BaseExceptionGroup):
             await runner(catalog, answers, first, second).run(run_id)
     await runner(catalog, answers, first, second).run(run_id)
     assert max(answers.asked.values()) == 1
@@ -147,7 +155,36 @@ async def test_a_case_that_cannot_be_answered_is_noted_and_the_others_go_on(cata
     assert pauses == [1.0, 2.0]
     noted = await catalog.evaluation_runs.answers(run_id, caller=ANN)
     assert [answer.error_code for answer in noted] == [None, "ModelUnavailable", None]
-    assert len(await values(catalog, run_id)) == 2
+    scores = await values(catalog, run_id)
+    assert scores == {("ebb", "length"): 12.0, ("flood", "length"): "answer_failed", ("slack", "length"): "too_still"}
+
+
+async def test_a_case_that_failed_before_the_run_was_cut_off_is_scored_when_it_is_answered(catalog: Catalog):
+    run_id, away = await begun(catalog), True
+    answers = Scripted(catalog, lambda question: ModelUnavailable("gone") if away and "ebb" in question else None)
+
+    def cut_off(answered: Answered) -> None:
+        if away and answered.case.id == "slack":
+            raise Killed
+
+    with pytest.raises(BaseExceptionGroup):
+        await runner(catalog, answers, Length(on_score=cut_off)).run(run_id)
+    assert (await values(catalog, run_id))["ebb", "length"] == "answer_failed"
+    away = False
+    await runner(catalog, answers, Length(on_score=cut_off)).run(run_id)
+    assert await values(catalog, run_id) == {("ebb", "length"): 12.0, ("flood", "length"): 14.0, ("slack", "length"): "too_still"}
+
+
+async def test_a_scorer_that_breaks_on_an_answer_loses_that_score_alone(catalog: Catalog):
+    run_id = await begun(catalog)
+
+    def breaks(answered: Answered) -> None:
+        if answered.case.id == "ebb":
+            raise ValueError("nothing to split")
+
+    await runner(catalog, Scripted(catalog), Length("first", on_score=breaks), Length("second")).run(run_id)
+    scores = await values(catalog, run_id)
+    assert (scores["ebb", "first"], scores["ebb", "second"], scores["flood", "first"]) == ("scorer_failed", 12.0, 14.0)
 
 
 async def test_people_come_first_for_as_long_as_it_takes(catalog: Catalog):

@@ -148,6 +148,16 @@ async def test_an_answer_that_failed_is_missing_and_asks_nothing(embedder):
     assert judge.calls == []
 
 
+async def test_of_a_case_without_an_answer_all_that_was_due_is_missing(embedder):
+    async with scorer(Judge(), embedder) as judging:
+        missing = judging.missing(case(reference="Noon."), "answer_failed")
+        unanswerable = judging.missing(case(answerable=False, reference="It is not known."), "answer_failed")
+    assert {(score.value, score.failure_code) for score in missing} == {(None, "answer_failed")}
+    of_texts = {(metric, target) for metric in ("faithfulness", "answer_relevancy", "answer_correctness") for target in ("draft", "shown")}
+    assert by_metric(missing).keys() == {*of_texts, ("context_precision", "turn"), ("context_recall", "turn")}
+    assert {score.metric for score in unanswerable} == {"faithfulness", "answer_relevancy"}
+
+
 async def test_a_follow_up_is_judged_by_the_query_that_stands_alone(embedder):
     judge = Judge()
     given = answered(case(), draft=ANSWER, passages=PASSAGES, query="When is low tide in Bergen?")
