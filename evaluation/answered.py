@@ -9,7 +9,7 @@ from evaluation.labels import CitedSpan
 from footnote.core.types import Passage, Turn
 from serving.answering import CANCELLED
 from serving.citations import marked_numbers, strip_markers
-from serving.claims import is_abstention
+from serving.claims import claims_of, is_abstention, is_checkable
 
 TextTarget = Literal["draft", "shown"]
 TEXT_TARGETS: tuple[TextTarget, ...] = ("draft", "shown")
@@ -25,12 +25,14 @@ class Answered:
     Args:
         passages: those of the turn's prompt, with their text, by number.
         hits: what the search found for the turn's query before passages were packed, best first; None where nobody asked the search.
+        search_failed: whether it was asked, and could not search.
     """
 
     case: Case
     turn: Turn
     passages: tuple[Passage, ...]
     hits: tuple[CitedSpan, ...] | None = None
+    search_failed: bool = False
 
     @property
     def failure(self) -> str | None:
@@ -50,8 +52,13 @@ class Answered:
         return strip_markers(self.text(target))
 
     def abstained(self, target: TextTarget) -> bool:
-        """Whether the text declines to answer. Where nothing was found, no draft was written and both say so."""
-        return self.turn.abstained if target == "shown" else not self.turn.draft.strip() or is_abstention(self.plain_text("draft").strip())
+        """Whether the text declines to answer: it says that the documents do not say, and asserts nothing else, or says nothing at all.
+
+        Of the text shown this was decided when it was verified, where what the documents do not support is no assertion.
+        """
+        if not self.plain_text(target).strip():
+            return True
+        return self.turn.abstained if target == "shown" else _declines(self.turn.draft)
 
     def cited(self, target: TextTarget) -> tuple[Passage, ...]:
         """Return the passages that the text cites, by number.
@@ -63,6 +70,11 @@ class Answered:
 
     def _cited_numbers(self) -> set[int]:
         return {citation.passage for claim in self.turn.claims for citation in claim.citations}
+
+
+def _declines(text: str) -> bool:
+    claims = [claim.text for claim in claims_of(text)]
+    return any(map(is_abstention, claims)) and not any(map(is_checkable, claims))
 
 
 def spans(passages: Sequence[Passage]) -> tuple[CitedSpan, ...]:

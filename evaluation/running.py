@@ -257,17 +257,19 @@ class Runner:
     async def _read(self, work: "_Work", case: CaseRecord, turn_id: str) -> Answered:
         turn = await turn_of(self._catalog, case, turn_id, caller=work.caller)
         passages = await self._catalog.passages.of(turn.passages, caller=None)  # judged by what the model was given
-        return Answered(case=case_of(case), turn=turn, passages=passages, hits=await self._hits(turn, work.caller))
+        answered = Answered(case=case_of(case), turn=turn, passages=passages)
+        if not turn.query.strip():
+            return answered
+        hits = await self._hits(turn, work.caller)
+        return replace(answered, hits=hits, search_failed=hits is None)
 
     async def _hits(self, turn: Turn, caller: Caller) -> tuple[CitedSpan, ...] | None:
-        """Return what the search finds for a turn's query; None where it cannot be asked."""
-        if not turn.query.strip():
-            return None
+        """Return what the search finds for a turn's query; None where it cannot search."""
         access = Access(collection_ids=frozenset(turn.collection_ids), principals=caller.principals)
         try:
             found = await self._searcher.search(turn.query, access, limit=SEARCH_DEPTH)
         except (DependencyError, NotFound) as error:
-            log.warning("retrieval is not scored", turn_id=turn.id, error=str(error))
+            log.warning("retrieval cannot be scored", turn_id=turn.id, error=str(error))
             return None
         return tuple(CitedSpan(document=hit.chunk.filename, text=hit.chunk.text) for hit in found.hits)
 

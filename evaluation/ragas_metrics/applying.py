@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from evaluation.answered import Answered, TextTarget
 from evaluation.cases import Case
-from serving.claims import ClaimSplitter, DraftSentence, is_checkable
+from serving.claims import DraftSentence, claims_of, is_checkable
 
 FAITHFULNESS = "faithfulness"
 ANSWER_RELEVANCY = "answer_relevancy"
@@ -45,8 +45,7 @@ def judged_input(answered: Answered) -> JudgedInput:
 
 def checkable_claims(text: str) -> tuple[DraftSentence, ...]:
     """Return the claims of a text (with markers) that assert something about the documents, with their offsets in it."""
-    splitter = ClaimSplitter()
-    return tuple(claim for claim in (*splitter.feed(text), *splitter.flush()) if is_checkable(claim.text))
+    return tuple(claim for claim in claims_of(text) if is_checkable(claim.text))
 
 
 def text_metrics(answered: Answered, target: TextTarget) -> tuple[str, ...]:

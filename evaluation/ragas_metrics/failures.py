@@ -14,6 +14,7 @@ class FailureCode(StrEnum):
     NOT_FINITE = "not_finite"
     NO_PASSAGES = "no_passages"
     EMBEDDER_UNAVAILABLE = "embedder_unavailable"
+    METRIC_FAILED = "metric_failed"
 
 
 class JudgeFailure(Exception):  # an outcome of one question, that becomes a score's failure code

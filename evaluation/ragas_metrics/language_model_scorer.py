@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import structlog
+
 from evaluation.answered import TEXT_TARGETS, Answered
 from evaluation.cases import Case
 from evaluation.ragas_metrics.adapters import RagasEmbeddings, RagasLanguageModel
@@ -37,6 +39,8 @@ from evaluation.ragas_metrics.vendor import (
 from evaluation.scores import Score, Target
 from footnote.core.errors import FootnoteError
 from retrieval.embedder.port import Embedder
+
+log = structlog.get_logger(__name__)
 
 MAX_JUDGE_CHARS = 64
 """What the catalog keeps of a judge's name."""
@@ -161,6 +165,9 @@ async def _settled(asked: Awaitable[float]) -> tuple[float | None, str | None]:
         return None, failure.code
     except FootnoteError:
         return None, FailureCode.EMBEDDER_UNAVAILABLE  # of all that RAGAS is given, only the embedder raises ours
+    except Exception:  # RAGAS itself: that is one score less, and told with its trace
+        log.exception("RAGAS gives no score")
+        return None, FailureCode.METRIC_FAILED
     if not math.isfinite(value):
         return None, FailureCode.NOT_FINITE
     if abs(value) > 1 + 1e-6:  # a verdict that is neither 0 nor 1

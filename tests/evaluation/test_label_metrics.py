@@ -1,10 +1,14 @@
 """Scores by labels: which cases have which, and what they are, worked out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from evaluation.label_metrics import LabelScorer, label_values
 from evaluation.labels import CitedSpan
 from evaluation.metrics import METRICS
+from evaluation.retrieval_metrics import RETRIEVAL_METRICS
 from evaluation.scores import Score
 from tests.evaluation.answers import answered, case, passage
 
@@ -93,6 +97,38 @@ async def test_a_draft_that_answers_is_no_abstention_because_the_text_shown_is_o
     scores = list(await LabelScorer().score(answered(case(answerable=False), draft="At six.", shown=DECLINED, abstained=True)))
     assert of(scores, "draft")["abstention"] == 0
     assert of(scores, "shown")["abstention"] == 1
+
+
+@pytest.mark.parametrize(
+    ("draft", "abstains"),
+    [
+        (DECLINED, True),
+        (f"{DECLINED} [1]", True),
+        (f"Thanks for asking. {DECLINED}", True),
+        (f"{DECLINED} High tide is at six [1].", False),
+        (f"High tide is at six [1]. {DECLINED}", False),
+        ("High tide is at six.", False),
+        ("", True),
+        ("[1] [2]", True),
+    ],
+)
+def test_a_draft_abstains_where_it_says_so_and_asserts_nothing(draft: str, abstains: bool) -> None:
+    assert answered(case(), draft=draft, shown="High tide is at six.").abstained("draft") is abstains
+
+
+@pytest.mark.parametrize("shown", ["", " \n", "[1]"])
+def test_a_text_shown_that_says_nothing_abstains(shown: str) -> None:
+    assert answered(case(), draft="High tide is at six.", shown=shown).abstained("shown")
+
+
+async def test_a_search_that_could_not_be_done_is_missing_and_counted() -> None:
+    away = replace(answered(case(HIGH), draft="At six."), search_failed=True)
+    broken = answered(case(HIGH), draft="", query="", error_code="ModelUnavailable")
+    for one, code in ((away, "search_failed"), (broken, "answer_failed")):
+        turn = [score for score in await LabelScorer().score(one) if score.target == "turn"]
+        assert {score.metric: score.failure_code for score in turn} == dict.fromkeys(RETRIEVAL_METRICS, code)
+    without_gold = replace(answered(case(answers=("six",)), draft="At six."), search_failed=True)
+    assert of(list(await LabelScorer().score(without_gold)), "turn") == {}
 
 
 async def test_hits_are_scored_by_rank() -> None:

@@ -15,7 +15,7 @@ from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, RunState, SetKind
 from footnote.core.catalog.releases import release_id_of
-from footnote.core.errors import Conflict, FootnoteError, ModelUnavailable, Overloaded
+from footnote.core.errors import Conflict, FootnoteError, IndexUnavailable, ModelUnavailable, Overloaded
 from retrieval.search import SearchResult
 from serving.answer import AnswerEvent, AnswerFinished, Question
 from tests.core.catalog.evaluation_story import asked, imported
@@ -76,7 +76,14 @@ class Killed(BaseException):
 
 
 class NoSearch:
+    """Finds nothing, or fails."""
+
+    def __init__(self, error: FootnoteError | None = None) -> None:
+        self._error = error
+
     async def search(self, query: str, access: Any, *, limit: int) -> SearchResult:
+        if self._error is not None:
+            raise self._error
         return SearchResult(hits=(), timings_ms={})
 
 
@@ -87,6 +94,7 @@ def runner(
     pauses: list[float] | None = None,
     cases_at_once: int = 1,
     release_id: str | None = None,
+    searcher: NoSearch | None = None,
 ) -> Runner:
     async def pause(seconds: float) -> None:
         if pauses is not None:
@@ -98,7 +106,7 @@ def runner(
     return Runner(
         catalog=catalog,
         answers=answers,
-        searcher=NoSearch(),
+        searcher=searcher or NoSearch(),
         scorers=scorers,
         release_id=release_id_of({"model": "smollm2"}) if release_id is None else release_id,
         cases_at_once=cases_at_once,
@@ -185,6 +193,14 @@ async def test_a_scorer_that_breaks_on_an_answer_loses_that_score_alone(catalog:
     await runner(catalog, Scripted(catalog), Length("first", on_score=breaks), Length("second")).run(run_id)
     scores = await values(catalog, run_id)
     assert (scores["ebb", "first"], scores["ebb", "second"], scores["flood", "first"]) == ("scorer_failed", 12.0, 14.0)
+
+
+@pytest.mark.parametrize(("error", "failed"), [(None, False), (IndexUnavailable("The index is away."), True)])
+async def test_a_search_that_fails_is_told_to_the_scorers(catalog: Catalog, error: FootnoteError | None, failed: bool):
+    seen: list[Answered] = []
+    await runner(catalog, Scripted(catalog), Length(on_score=seen.append), searcher=NoSearch(error)).run(await begun(catalog, case("ebb")))
+    (answered,) = seen
+    assert (answered.hits, answered.search_failed) == (None if failed else (), failed)
 
 
 async def test_people_come_first_for_as_long_as_it_takes(catalog: Catalog):

@@ -192,6 +192,26 @@ async def test_the_same_judge_and_answer_give_the_same_scores(embedder):
         assert await judging.score(given) == await judging.score(given)
 
 
+async def test_a_text_of_markers_alone_has_no_row_and_asks_nothing(embedder):
+    judge = Judge()
+    async with scorer(judge, embedder) as judging:
+        assert await judging.score(answered(case(), draft="[1] [2]", shown="", passages=PASSAGES)) == []
+    assert judge.calls == []
+
+
+async def test_whatever_breaks_in_one_metric_is_that_score_s_failure_alone(embedder):
+    class Broken:
+        recipe = embedder.recipe
+
+        async def embed_queries(self, texts):
+            raise ValueError("no number")
+
+    async with scorer(Judge(statements={ANSWER: STATEMENTS}, true=STATEMENTS), Broken()) as judging:
+        scores = by_metric(await judging.score(answered(case(), draft=ANSWER, passages=PASSAGES)))
+    assert scores["answer_relevancy", "draft"].failure_code == "metric_failed"
+    assert scores["faithfulness", "draft"].value == 1.0
+
+
 async def test_an_embedder_that_is_away_fails_what_needs_it_alone(embedder):
     class Away:
         recipe = embedder.recipe
