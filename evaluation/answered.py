@@ -68,6 +68,11 @@ class Answered:
         numbers = set(marked_numbers(self.turn.draft)) if target == "draft" else self._cited_numbers()
         return tuple(passage for passage in self.passages if passage.n in numbers)
 
+    def n_unknown(self, target: TextTarget) -> int:
+        """Return how many numbers the text's markers have that no passage has; verification leaves none of them in the text shown."""
+        known = {passage.n for passage in self.passages}
+        return sum(number not in known for number in marked_numbers(self.turn.draft)) if target == "draft" else 0
+
     def _cited_numbers(self) -> set[int]:
         return {citation.passage for claim in self.turn.claims for citation in claim.citations}
 

@@ -45,7 +45,7 @@ class LabelScorer:
         return [*(score for scores in of_texts for score in scores), *retrieval_failures(case, failure_code)]
 
 
-def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan]) -> dict[str, float]:
+def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan], n_unknown: int = 0) -> dict[str, float]:
     """Return by metric what the labels say of one text; a metric that says nothing about it is absent.
 
     Args:
@@ -53,6 +53,7 @@ def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[Cite
         text: without markers.
         abstained: whether it declines to answer. Then it neither answers nor cites, whatever else stands in it.
         cited: the passages that it cites.
+        n_unknown: how many more it cites that there are not.
     """
     values: dict[str, float] = {}
     if case.answerable is not None:
@@ -61,8 +62,9 @@ def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[Cite
             values["abstention_precision"] = float(not case.answerable)
     if case.answerable is False:
         return {**values, "abstention_recall": float(abstained)}
-    answer = "" if abstained else text
-    return {**values, **_answer_values(case, answer), **_citation_values(case, () if abstained else cited)}
+    if abstained:
+        text, cited, n_unknown = "", (), 0
+    return {**values, **_answer_values(case, text), **_citation_values(case, cited, n_unknown=n_unknown)}
 
 
 def _answer_values(case: Case, text: str) -> dict[str, float]:
@@ -78,13 +80,14 @@ def _answer_values(case: Case, text: str) -> dict[str, float]:
     return values
 
 
-def _citation_values(case: Case, cited: Sequence[CitedSpan]) -> dict[str, float]:
+def _citation_values(case: Case, cited: Sequence[CitedSpan], *, n_unknown: int) -> dict[str, float]:
     if not has_gold(case):
         return {}
     n_right = sum(any(holds_gold(span, gold) for gold in case.gold) for span in cited)
     n_found = sum(any(holds_gold(span, gold) for span in cited) for gold in case.gold)
     values = {"citations": float(n_right > 0), "citation_recall": n_found / len(case.gold)}
-    return {**values, "citation_precision": n_right / len(cited)} if cited else values
+    n_cited = len(cited) + n_unknown
+    return {**values, "citation_precision": n_right / n_cited} if n_cited else values
 
 
 def _scores(answered: Answered) -> list[Score]:
@@ -99,6 +102,7 @@ def _text_scores(answered: Answered, target: TextTarget) -> list[Score]:
         text=answered.plain_text(target),
         abstained=answered.abstained(target),
         cited=spans(answered.cited(target)),
+        n_unknown=answered.n_unknown(target),
     )
     return [Score(metric=name, judge=LABELS, target=target, value=value) for name, value in values.items()]
 

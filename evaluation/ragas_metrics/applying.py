@@ -35,7 +35,7 @@ def judged_input(answered: Answered) -> JudgedInput:
     """
     case, turn = answered.case, answered.turn
     return JudgedInput(
-        user_input=(turn.query if case.history else case.question).strip() or case.question,
+        user_input=(turn.query if case.history else case.question).strip() or case.question.strip(),
         retrieved_contexts=tuple(
             f"{passage.context}\n{passage.text}" if passage.context else passage.text for passage in answered.passages
         ),

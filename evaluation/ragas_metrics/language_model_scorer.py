@@ -31,6 +31,7 @@ from evaluation.ragas_metrics.judge_model import JudgeModel
 from evaluation.ragas_metrics.vendor import (
     AnswerCorrectness,
     AnswerRelevancy,
+    ClassificationWithReason,
     ContextPrecision,
     ContextRecall,
     Faithfulness,
@@ -95,6 +96,8 @@ class RagasScorer:
         return Score(metric, self.judge, target, outcome.value, outcome.failure_code, outcome.details)
 
     async def _measure(self, metric: str, given: JudgedInput, text: str) -> _Outcome:
+        if not given.user_input:
+            return _Outcome(None, FailureCode.NO_QUESTION, {})
         if metric in (FAITHFULNESS, CONTEXT_PRECISION, CONTEXT_RECALL) and not given.retrieved_contexts:
             return _Outcome(None, FailureCode.NO_PASSAGES, {})
         model = RagasLanguageModel(self._model)
@@ -112,7 +115,7 @@ class RagasScorer:
         elif metric == ANSWER_RELEVANCY:
             result = await AnswerRelevancy(model, self._embeddings).ascore(user_input=question, response=text)
         elif metric == ANSWER_CORRECTNESS:
-            correctness = AnswerCorrectness(model, self._embeddings)
+            correctness = CheckedCorrectness(model, self._embeddings)
             result = await correctness.ascore(user_input=question, response=text, reference=reference)
         elif metric == CONTEXT_PRECISION:
             result = await ContextPrecision(model).ascore(user_input=question, reference=reference, retrieved_contexts=contexts)
@@ -149,6 +152,24 @@ class CheckedFaithfulness(Faithfulness):
             raise JudgeFailure(FailureCode.JUDGE_INVALID_OUTPUT)
         self._on_verdicts(verdicts)
         return output
+
+
+class CheckedCorrectness(AnswerCorrectness):
+    """RAGAS's answer correctness, which calls a text without statements right, and takes any number of verdicts; here that is no answer."""
+
+    async def _generate_statements(self, question: str, text: str) -> list[str]:
+        statements = await super()._generate_statements(question, text)
+        if not statements:
+            raise JudgeFailure(FailureCode.JUDGE_INVALID_OUTPUT)
+        return statements
+
+    async def _classify_statements(
+        self, question: str, answer_statements: list[str], ground_truth_statements: list[str]
+    ) -> ClassificationWithReason:
+        found = await super()._classify_statements(question, answer_statements, ground_truth_statements)
+        if len(found.TP) + len(found.FP) != len(answer_statements) or len(found.FN) > len(ground_truth_statements):
+            raise JudgeFailure(FailureCode.JUDGE_INVALID_OUTPUT)
+        return found
 
 
 def judge_name(model: str) -> str:

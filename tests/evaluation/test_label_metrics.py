@@ -93,6 +93,16 @@ async def test_draft_and_shown_text_are_scored_apart() -> None:
     assert of(scores, "turn") == {}, "nobody asked the search"
 
 
+async def test_a_marker_that_names_no_passage_is_a_wrong_citation_of_the_draft() -> None:
+    known = case(HIGH)
+    both = answered(known, draft="At six [1][99]. At nine [99].", shown="At six [1].", cited=(1,), passages=(passage(1, HIGH),))
+    scores = list(await LabelScorer().score(both))
+    assert (of(scores, "draft")["citation_precision"], of(scores, "shown")["citation_precision"]) == (0.5, 1)
+    invented = list(await LabelScorer().score(answered(known, draft="At six [7].", passages=(passage(1, HIGH),))))
+    assert (of(invented, "draft")["citation_precision"], of(invented, "draft")["citations"]) == (0, 0)
+    assert "citation_precision" not in of(invented, "shown")
+
+
 async def test_a_draft_that_answers_is_no_abstention_because_the_text_shown_is_one() -> None:
     scores = list(await LabelScorer().score(answered(case(answerable=False), draft="At six.", shown=DECLINED, abstained=True)))
     assert of(scores, "draft")["abstention"] == 0
