@@ -189,6 +189,12 @@ async def test_of_a_case_without_an_answer_all_that_was_due_is_missing(embedder)
     assert {score.metric for score in unanswerable} == {"faithfulness", "answer_relevancy"}
 
 
+async def test_where_nobody_judges_nothing_is_missing(embedder):
+    async with open_ragas_scorers(JudgeSettings(kind="local"), judge=None, embedder=embedder) as (nobody,):
+        assert not nobody.missing(case(reference="Noon."), "answer_failed")
+        assert nobody.not_measured
+
+
 async def test_a_follow_up_is_judged_by_the_query_that_stands_alone(embedder):
     judge = Judge()
     given = answered(case(), draft=ANSWER, passages=PASSAGES, query="When is low tide in Bergen?")
