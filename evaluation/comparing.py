@@ -174,43 +174,42 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def detectable_difference(changes: Sequence[float], *, alpha: float = ALPHA, power: float = POWER, is_share: bool = True) -> float | None:
+def detectable_difference(changes: Sequence[float], *, alpha: float = ALPHA, power: float = POWER, is_binary: bool = True) -> float | None:
     """Return the smallest true mean difference that as many cases, differing as much from each other, show with this power.
 
     ``(z(1 - alpha/2) + z(power)) · s / √n`` with ``s`` the standard deviation of the cases' differences (Cohen 1988; for scores of language
-    models Miller 2024, arXiv 2411.00640). A share moves by no more than 1 in each case, and the randomisation test needs some cases that
-    move at all: for shares the result is never less than what that takes.
+    models Miller 2024, arXiv 2411.00640). The randomisation test needs some cases that move at all. What is 0 or 1 moves by 1 in each of
+    them, so that its result is never less than what that takes.
 
     Args:
         changes: the cases' differences.
         alpha: the level of the test; of a family of ``m`` metrics ``0.05 / m``, which is Holm's first step.
         power: how often it is to be seen.
-        is_share: whether a value lies between 0 and 1.
+        is_binary: whether each case has 0 or 1.
 
     Returns:
         None where fewer than two cases, or too few for the test, or no difference of any case tells how much cases differ.
     """
-    n = len(changes)
-    spread = stdev(changes) if n > 1 else 0.0
-    floor = _least_share(n, alpha=alpha, power=power) if is_share else 0.0
-    if n < 2 or floor is None or (spread == 0 and not is_share):
+    n, n_moves = len(changes), math.ceil(math.log2(2 / alpha))  # so many that move one way have a p-value of alpha at most
+    if n < max(2, n_moves):
         return None
+    spread = stdev(changes)
+    if spread == 0 and not is_binary:
+        return None
+    floor = _least_share(n, n_moves=n_moves, power=power) if is_binary else 0.0
     normal = NormalDist()
     return max(floor, (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * spread / math.sqrt(n))
 
 
-def _least_share(n: int, *, alpha: float, power: float) -> float | None:
-    """Return which share of cases has to move by 1, all in one direction, for the test to see it; None where all would not suffice.
+def _least_share(n: int, *, n_moves: int, power: float) -> float:
+    """Return which share of ``n`` cases has to move by 1, all in one direction, for ``n_moves`` to be reached with this power.
 
     ``k`` moves in one direction have a p-value of ``2 · 2^-k``, and how many there are in ``n`` cases is binomial.
     """
-    needed = math.ceil(math.log2(2 / alpha))
-    if n < needed:
-        return None
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        too_few = sum(math.comb(n, k) * middle**k * (1 - middle) ** (n - k) for k in range(needed))
+        too_few = sum(math.comb(n, k) * middle**k * (1 - middle) ** (n - k) for k in range(n_moves))
         low, high = (low, middle) if 1 - too_few >= power else (middle, high)
     return high
 
@@ -223,8 +222,8 @@ def _in_families(differences: Sequence[MetricDifference], changes: Sequence[Sequ
         adjusted = holm([differences[place].p_value for place in places])
         for place, p_adjusted in zip(places, adjusted, strict=True):
             metric = METRICS.get(differences[place].metric)
-            is_share = metric is not None and metric.unit == "share"
-            detectable = detectable_difference(changes[place], alpha=ALPHA / len(places), is_share=is_share)
+            is_binary = metric is not None and metric.is_binary
+            detectable = detectable_difference(changes[place], alpha=ALPHA / len(places), is_binary=is_binary)
             told[place] = replace(differences[place], p_adjusted=p_adjusted, detectable=detectable)
     return told
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from evaluation.answered import TEXT_TARGETS, Answered, TextTarget, spans
 from evaluation.cases import Case
 from evaluation.labels import CitedSpan, answer_found, holds_gold
-from evaluation.retrieval_metrics import RETRIEVAL_METRICS, has_gold, retrieval_scores
+from evaluation.retrieval_metrics import RETRIEVAL_METRICS, has_gold, retrieval_failures, retrieval_scores
 from evaluation.scores import LABELS, Score
 from evaluation.text_overlap import bleu, rouge_l, token_f1
 from footnote.core.offload import offload
@@ -39,8 +39,13 @@ class LabelScorer:
         """Return the scores of draft and shown text, and of the retrieval; none where the case has no label that a metric needs."""
         return await offload(_scores, answered)
 
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return a failure for each metric that applies to the case whatever its answer."""
+        of_texts = (_missing(case, target, failure_code) for target in TEXT_TARGETS)
+        return [*(score for scores in of_texts for score in scores), *retrieval_failures(case, failure_code)]
 
-def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan]) -> dict[str, float]:
+
+def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[CitedSpan], n_unknown: int = 0) -> dict[str, float]:
     """Return by metric what the labels say of one text; a metric that says nothing about it is absent.
 
     Args:
@@ -48,6 +53,7 @@ def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[Cite
         text: without markers.
         abstained: whether it declines to answer. Then it neither answers nor cites, whatever else stands in it.
         cited: the passages that it cites.
+        n_unknown: how many more it cites that there are not.
     """
     values: dict[str, float] = {}
     if case.answerable is not None:
@@ -56,8 +62,9 @@ def label_values(case: Case, *, text: str, abstained: bool, cited: Sequence[Cite
             values["abstention_precision"] = float(not case.answerable)
     if case.answerable is False:
         return {**values, "abstention_recall": float(abstained)}
-    answer = "" if abstained else text
-    return {**values, **_answer_values(case, answer), **_citation_values(case, () if abstained else cited)}
+    if abstained:
+        text, cited, n_unknown = "", (), 0
+    return {**values, **_answer_values(case, text), **_citation_values(case, cited, n_unknown=n_unknown)}
 
 
 def _answer_values(case: Case, text: str) -> dict[str, float]:
@@ -73,13 +80,14 @@ def _answer_values(case: Case, text: str) -> dict[str, float]:
     return values
 
 
-def _citation_values(case: Case, cited: Sequence[CitedSpan]) -> dict[str, float]:
+def _citation_values(case: Case, cited: Sequence[CitedSpan], *, n_unknown: int) -> dict[str, float]:
     if not has_gold(case):
         return {}
     n_right = sum(any(holds_gold(span, gold) for gold in case.gold) for span in cited)
     n_found = sum(any(holds_gold(span, gold) for span in cited) for gold in case.gold)
     values = {"citations": float(n_right > 0), "citation_recall": n_found / len(case.gold)}
-    return {**values, "citation_precision": n_right / len(cited)} if cited else values
+    n_cited = len(cited) + n_unknown
+    return {**values, "citation_precision": n_right / n_cited} if n_cited else values
 
 
 def _scores(answered: Answered) -> list[Score]:
@@ -88,13 +96,18 @@ def _scores(answered: Answered) -> list[Score]:
 
 def _text_scores(answered: Answered, target: TextTarget) -> list[Score]:
     if answered.failure is not None:
-        # What applies to the case whatever the answer: it was due, and is missing.
-        due = label_values(answered.case, text="", abstained=False, cited=())
-        return [Score(metric=name, judge=LABELS, target=target, value=None, failure_code=answered.failure) for name in due]
+        return _missing(answered.case, target, answered.failure)
     values = label_values(
         answered.case,
         text=answered.plain_text(target),
         abstained=answered.abstained(target),
         cited=spans(answered.cited(target)),
+        n_unknown=answered.n_unknown(target),
     )
     return [Score(metric=name, judge=LABELS, target=target, value=value) for name, value in values.items()]
+
+
+def _missing(case: Case, target: TextTarget, failure_code: str) -> list[Score]:
+    """Return the failures of what applies to a case whatever the answer: it was due, and is missing."""
+    due = label_values(case, text="", abstained=False, cited=())
+    return [Score(metric=name, judge=LABELS, target=target, value=None, failure_code=failure_code) for name in due]

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from evaluation.cases import GoldPassage
 
 _MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
-_THOUSANDS = re.compile(r"(?<=\d)[,\u00a0\u202f' ](?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<!\d)(?<!\d\.)\d{1,3}([,\u00a0\u202f' ])\d{3}(?:\1\d{3})*(?!\d)")
+"""A whole number in groups: one to three digits, then three each behind the same separator. "2019 200" is two numbers."""
+
 _CELL_BORDER = re.compile(r"\s*\|\s*")
 _SPACE = re.compile(r"\s+")
 
@@ -37,7 +39,7 @@ def holds_gold(span: CitedSpan, gold: GoldPassage) -> bool:
 
 def normalised(text: str) -> str:
     """Return a text in one spelling: NFKC, lower case, no thousands separators, table borders and white space as one space."""
-    plain = _THOUSANDS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    plain = _THOUSANDS.sub(lambda number: number[0].replace(number[1], ""), unicodedata.normalize("NFKC", text).casefold())
     return _SPACE.sub(" ", _CELL_BORDER.sub(" ", plain)).strip()
 
 

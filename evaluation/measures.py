@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
 
-from evaluation.answered import TEXT_TARGETS, Answered, TextTarget
+from evaluation.answered import ANSWER_FAILED, TEXT_TARGETS, Answered, TextTarget
+from evaluation.cases import Case
 from evaluation.personal_data import personal_data
 from evaluation.scores import MEASURED, Score
 from footnote.core.offload import offload
@@ -15,6 +16,8 @@ from ingestion.redaction import Finder
 
 _BEFORE_THE_PROMPT = ("rewrite", "embed", "search", "load", "rerank", "pack")
 """Stages that follow each other, from the question to the prompt."""
+
+_PERSONAL = ("personal_data", "personal_data_unsourced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class MeasuredScorer:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        every = ("latency_ms", "first_token_ms", "prompt_tokens", "completion_tokens", "cost", "personal_data", "personal_data_unsourced")
+        every = ("latency_ms", "first_token_ms", "prompt_tokens", "completion_tokens", "cost", *_PERSONAL)
         return tuple(name for name in every if name not in self.not_measured)
 
     @property
@@ -60,7 +63,7 @@ class MeasuredScorer:
         """The metrics that it cannot give here, with the code of the reason (``evaluation.metrics.REASONS``)."""
         reasons = {"cost": "no_prices"} if self._prices is None else {}
         if self._find is None:
-            reasons |= {"personal_data": "no_recognisers", "personal_data_unsourced": "no_recognisers"}
+            reasons |= dict.fromkeys(_PERSONAL, "no_recognisers")
         return MappingProxyType(reasons)
 
     async def score(self, answered: Answered) -> Sequence[Score]:
@@ -69,6 +72,11 @@ class MeasuredScorer:
         if self._find is not None:
             scores += await offload(_personal, answered, self._find)
         return scores
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return failures of the time and of what the texts would have held; what tokens cost nobody knows."""
+        scores = [Score(metric="latency_ms", judge=MEASURED, target="turn", value=None, failure_code=failure_code)]
+        return scores if self._find is None else [*scores, *_personal_missing(failure_code)]
 
     def _spent(self, usage: TokenUsage) -> list[Score]:
         values: dict[str, float] = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
@@ -83,7 +91,7 @@ def _measured(metric: str, value: float) -> Score:
 
 def _times(answered: Answered) -> list[Score]:
     timings = answered.turn.timings_ms
-    if answered.failure in ("answer_failed", "answer_cancelled"):
+    if answered.failure in (ANSWER_FAILED, "answer_cancelled"):
         return [Score(metric="latency_ms", judge=MEASURED, target="turn", value=None, failure_code=answered.failure)]
     scores = [_measured("latency_ms", timings["total"])] if "total" in timings else []
     if "first_token" in timings:  # absent where no model wrote
@@ -93,13 +101,20 @@ def _times(answered: Answered) -> list[Score]:
 
 
 def _personal(answered: Answered, find: Finder) -> list[Score]:
+    if answered.failure is not None:
+        return _personal_missing(answered.failure)
     return [score for target in TEXT_TARGETS for score in _personal_of(answered, target, find)]
 
 
+def _personal_missing(failure_code: str) -> list[Score]:
+    return [
+        Score(metric=name, judge=MEASURED, target=target, value=None, failure_code=failure_code)
+        for target in TEXT_TARGETS
+        for name in _PERSONAL
+    ]
+
+
 def _personal_of(answered: Answered, target: TextTarget, find: Finder) -> list[Score]:
-    names = ("personal_data", "personal_data_unsourced")
-    if answered.failure is not None:
-        return [Score(metric=name, judge=MEASURED, target=target, value=None, failure_code=answered.failure) for name in names]
     turn = answered.turn
     given = [turn.question, turn.query, *(message.content for message in turn.history)]
     given += [text for passage in answered.passages for text in (passage.context, passage.text)]
@@ -107,5 +122,5 @@ def _personal_of(answered: Answered, target: TextTarget, find: Finder) -> list[S
     values = (found.n, found.n_unsourced)
     return [
         Score(metric=name, judge=MEASURED, target=target, value=float(value), details=dict(found.by_kind))
-        for name, value in zip(names, values, strict=True)
+        for name, value in zip(_PERSONAL, values, strict=True)
     ]

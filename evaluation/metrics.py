@@ -28,6 +28,7 @@ class Metric:
 
     Args:
         of_text: whether draft and shown text have one each; else it is the turn's.
+        is_binary: whether it is 0 or 1 in each case.
         is_headline: whether a report opens with it, and comparisons count it among the few that are looked at first.
     """
 
@@ -36,6 +37,7 @@ class Metric:
     unit: Unit = "share"
     direction: Direction = Direction.HIGHER
     of_text: bool = True
+    is_binary: bool = False
     is_headline: bool = False
 
     @property
@@ -56,16 +58,16 @@ _ALL = (
     Metric("context_precision", "how high the useful passages stand among those retrieved", of_text=False, is_headline=True),
     Metric("context_recall", "share of the reference answer's statements that the passages hold", of_text=False, is_headline=True),
     Metric("answer_correctness", "statements shared with the reference answer, and nearness to it", is_headline=True),
-    Metric("answer_found", "1 where the answer holds one of the expected strings", is_headline=True),
+    Metric("answer_found", "1 where the answer holds one of the expected strings", is_binary=True, is_headline=True),
     Metric("answer_f1", "words shared with the nearest expected answer"),
     Metric("rouge_l", "longest common subsequence with the reference answer"),
     Metric("bleu", "runs of one to four words shared with the reference answer"),
-    Metric("citations", "1 where a cited passage holds a gold passage", is_headline=True),
+    Metric("citations", "1 where a cited passage holds a gold passage", is_binary=True, is_headline=True),
     Metric("citation_precision", "share of the cited passages that hold a gold passage"),
     Metric("citation_recall", "share of the gold passages that a cited passage holds"),
-    Metric("abstention", "1 where the answer declines exactly when the documents hold no answer", is_headline=True),
-    Metric("abstention_precision", "share of the abstentions where the documents hold no answer"),
-    Metric("abstention_recall", "share of the unanswerable questions that were declined"),
+    Metric("abstention", "1 where the answer declines exactly when the documents hold no answer", is_binary=True, is_headline=True),
+    Metric("abstention_precision", "share of the abstentions where the documents hold no answer", is_binary=True),
+    Metric("abstention_recall", "share of the unanswerable questions that were declined", is_binary=True),
     Metric("recall@5", "share of the gold passages among the first 5 hits", of_text=False),
     Metric("recall@10", "share of the gold passages among the first 10 hits", of_text=False, is_headline=True),
     Metric("ndcg@5", "discounted gain of the first 5 hits, as a share of the most there is", of_text=False),

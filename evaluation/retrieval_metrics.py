@@ -12,6 +12,9 @@ from evaluation.scores import LABELS, Score
 DEPTH = 10
 """Hits that are looked at: as many as the deepest metric asks for."""
 
+SEARCH_FAILED = "search_failed"
+"""The failure code of what a search that could not be done leaves without a score."""
+
 RetrievalMetric = Callable[[Case, Sequence[CitedSpan]], float]
 
 
@@ -65,13 +68,25 @@ RETRIEVAL_METRICS: Mapping[str, RetrievalMetric] = MappingProxyType(
 
 
 def retrieval_scores(answered: Answered) -> list[Score]:
-    """Score what the search found for the turn's query. None where nobody asked the search, or the case has no gold passage."""
+    """Score what the search found for the turn's query. None where nobody asked the search, or the case has no gold passage.
+
+    Where the search failed, or the answer before there was anything to search for, each is a failure.
+    """
     hits = answered.hits
-    if hits is None or not has_gold(answered.case):
+    if hits is None:
+        failure_code = SEARCH_FAILED if answered.search_failed else answered.failure
+        return [] if failure_code is None else retrieval_failures(answered.case, failure_code)
+    if not has_gold(answered.case):
         return []
     return [
         Score(metric=name, judge=LABELS, target="turn", value=metric(answered.case, hits)) for name, metric in RETRIEVAL_METRICS.items()
     ]
+
+
+def retrieval_failures(case: Case, failure_code: str) -> list[Score]:
+    """Return the failures of a search that was due and gave nothing to score; none where the case has no gold passage."""
+    names = RETRIEVAL_METRICS if has_gold(case) else ()
+    return [Score(metric=name, judge=LABELS, target="turn", value=None, failure_code=failure_code) for name in names]
 
 
 def _most_hits(case: Case, hits: Sequence[CitedSpan], *, k: int) -> int:

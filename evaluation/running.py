@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import structlog
 
-from evaluation.answered import Answered
+from evaluation.answered import ANSWER_FAILED, Answered
 from evaluation.cases import Case
 from evaluation.labels import CitedSpan
 from evaluation.scores import Score, Scorer
@@ -40,6 +40,9 @@ RELEASE_CHANGED = "release_changed"
 
 ANSWER_GONE = "answer_gone"
 """The turn that answered a case is not there any more."""
+
+SCORER_FAILED = "scorer_failed"
+"""The failure code of what a scorer that broke, for a fault of its own, leaves without a score."""
 
 log = structlog.get_logger(__name__)
 
@@ -194,40 +197,58 @@ class Runner:
             raise _first_of(errors) from None  # tasks of one group raise no groups of their own
 
     async def _do(self, work: "_Work", case: CaseRecord, noted: RunAnswerRecord | None) -> None:
-        if await self._catalog.evaluation_sets.is_erased(case.id):  # since the run was begun: the case is in hand with its labels
+        if await self._is_erased(case):  # since the run was begun: the case is in hand with its labels
             return
-        judges = frozenset[str]() if noted is None else noted.judges
         turn_id = None if noted is None else noted.turn_id
+        judges = frozenset[str]() if noted is None or turn_id is None else noted.judges
         if turn_id is None:  # also where it failed before the run was cut off
             turn_id = await self._answered(work, case)
-        missing = [scorer for scorer in self._scorers if scorer.judge not in judges]
-        if turn_id is None or not missing:
+        if turn_id is None:
+            await self._note_missing(work, case)
+            return
+        left = [scorer for scorer in self._scorers if scorer.judge not in judges]
+        if not left:
             return
         try:
             answered = await self._read(work, case, turn_id)
         except NotFound as error:  # it went with the run that had asked it, or was somebody's who is gone
             log.warning("an answer is gone", case_id=case.id, error=str(error))
             await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=ANSWER_GONE)
+            await self._note_missing(work, case)
             return
-        for scorer in missing:
+        for scorer in left:
             await self._give_way()
-            if await self._catalog.evaluation_sets.is_erased(case.id):
+            if await self._is_erased(case):
                 return
-            scores = [_draft(score) for score in await scorer.score(answered)]
-            try:
-                await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=scores, turn_id=turn_id)
-            except Conflict as error:
-                if error.code != ANSWER_REPLACED:
-                    raise
-                log.warning("scores of an answer that was replaced are dropped", case_id=case.id)
-                return
+            await self._note(work, case, scorer, await _scored(scorer, answered), turn_id=turn_id)
+
+    async def _note_missing(self, work: "_Work", case: CaseRecord) -> None:
+        """Note that a case has no answer, in the place of each score that it would have whatever its answer."""
+        for scorer in self._scorers:
+            await self._note(work, case, scorer, scorer.missing(case_of(case), ANSWER_FAILED), turn_id=None)
+
+    async def _note(self, work: "_Work", case: CaseRecord, scorer: Scorer, scores: Sequence[Score], *, turn_id: str | None) -> None:
+        """Keep scores of the answer that was judged; those of a case or an answer that went meanwhile are dropped."""
+        drafts = [_draft(score) for score in scores]
+        try:
+            await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=drafts, turn_id=turn_id)
+        except NotFound:
+            if not await self._is_erased(case):
+                raise
+        except Conflict as error:
+            if error.code != ANSWER_REPLACED:
+                raise
+            log.warning("scores of an answer that was replaced are dropped", case_id=case.id)
+
+    async def _is_erased(self, case: CaseRecord) -> bool:
+        return await self._catalog.evaluation_sets.is_erased(case.id)
 
     # ----------------------------------------------------------------------------------------------------------------- answering
 
     async def _answered(self, work: "_Work", case: CaseRecord) -> str | None:
         """Return the turn that answers a case, noted in the run; None where none does, which is noted too."""
         try:
-            turn_id = case.turn_id or await self._asked(work, case_of(case), case.id)
+            turn_id = case.turn_id or await self._asked(work, case)
         except FootnoteError as error:
             work.failed(error)
             await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=code_of(error))
@@ -238,12 +259,12 @@ class Runner:
         await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, turn_id=turn_id)
         return turn_id
 
-    async def _asked(self, work: "_Work", case: Case, case_id: str) -> str | None:
+    async def _asked(self, work: "_Work", record: CaseRecord) -> str | None:
         """Return the turn that answers a case; None where the case was erased before it could be asked."""
         if work.run.release_id != self._release_id:
             reason = f"The run is of {work.run.release_id}, and {self._release_id} answers now."
             raise RunFailed(Conflict(reason, hint="Begin another one.", code=RELEASE_CHANGED))
-        configuration = RunConfiguration.from_json(work.run.configuration)
+        case, configuration = case_of(record), RunConfiguration.from_json(work.run.configuration)
         question = Question(
             caller=work.caller,
             text=case.question,
@@ -254,7 +275,7 @@ class Runner:
         n_tries = 0
         while True:
             await self._give_way()
-            if await self._catalog.evaluation_sets.is_erased(case_id):
+            if await self._is_erased(record):
                 return None
             try:
                 return (await _finished(self._answers, question)).id
@@ -271,17 +292,19 @@ class Runner:
     async def _read(self, work: "_Work", case: CaseRecord, turn_id: str) -> Answered:
         turn = await turn_of(self._catalog, case, turn_id, caller=work.caller)
         passages = await self._catalog.passages.of(turn.passages, caller=None)  # judged by what the model was given
-        return Answered(case=case_of(case), turn=turn, passages=passages, hits=await self._hits(turn, work.caller))
+        answered = Answered(case=case_of(case), turn=turn, passages=passages)
+        if not turn.query.strip():
+            return answered
+        hits = await self._hits(turn, work.caller)
+        return replace(answered, hits=hits, search_failed=hits is None)
 
     async def _hits(self, turn: Turn, caller: Caller) -> tuple[CitedSpan, ...] | None:
-        """Return what the search finds for a turn's query; None where it cannot be asked."""
-        if not turn.query.strip():
-            return None
+        """Return what the search finds for a turn's query; None where it cannot search."""
         access = Access(collection_ids=frozenset(turn.collection_ids), principals=caller.principals)
         try:
             found = await self._searcher.search(turn.query, access, limit=SEARCH_DEPTH)
         except (DependencyError, NotFound) as error:
-            log.warning("retrieval is not scored", turn_id=turn.id, error=str(error))
+            log.warning("retrieval cannot be scored", turn_id=turn.id, error=str(error))
             return None
         return tuple(CitedSpan(document=hit.chunk.filename, text=hit.chunk.text) for hit in found.hits)
 
@@ -307,6 +330,15 @@ class _Work:
         self._n_failed += 1
         if self._n_failed >= self._most:
             raise RunFailed(error)
+
+
+async def _scored(scorer: Scorer, answered: Answered) -> Sequence[Score]:
+    """Return the scores of an answer. A scorer that breaks on it loses this answer's scores, and not the run all that come after."""
+    try:
+        return await scorer.score(answered)
+    except Exception:  # whatever it is, it is noted in the place of each score, and told with its trace
+        log.exception("an answer cannot be scored", judge=scorer.judge, turn_id=answered.turn.id)
+        return scorer.missing(answered.case, SCORER_FAILED)
 
 
 async def _finished(answers: Answers, question: Question) -> Turn:

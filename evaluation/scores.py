@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from evaluation.answered import Answered
+from evaluation.cases import Case
 
 Target = Literal["draft", "shown", "turn"]
 """Whose score it is: of what the model wrote, of what the person got, or of the turn as a whole (retrieval, time, cost)."""
@@ -59,4 +60,8 @@ class Scorer(Protocol):
 
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Score one answer. What cannot be scored comes back as a failure code; nothing that one case does is raised."""
+        ...
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return a failure for each metric that applies to a case whatever its answer, which is not there or cannot be scored."""
         ...

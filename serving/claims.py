@@ -110,6 +110,12 @@ class ClaimSplitter:
         return [DraftSentence(start=start, end=start + len(text), text=text, gap=gap)]
 
 
+def claims_of(text: str) -> tuple[DraftSentence, ...]:
+    """Return the claims of a text that is there as a whole."""
+    splitter = ClaimSplitter()
+    return (*splitter.feed(text), *splitter.flush())
+
+
 def is_checkable(claim_text: str) -> bool:
     """Say whether a claim asserts something about the documents.
 

@@ -13,6 +13,7 @@ MAX_HEADER_CHARS = 45
 MAX_VALUE_CHARS = 90
 MAX_ROWS = 200
 _REST = re.compile(r"(?:others?|totals?|all other|sub-?totals?|(?:item|section|part|page|note) [\divx]+[.)]?$)\b")
+_CATCH_ALL = re.compile(r"\b(?:all|any|every\w*|others?|else\w*|default|standard|rest|remaining|otherwise)\b")
 _PLACEHOLDER = re.compile(r"(?:row|col(?:umn)?|cell|header|field|unnamed)[\s:_.-]*\d")
 MEANINGS = frozenset({"meaning", "definition", "explanation", "what it means", "stands for"})
 
@@ -42,6 +43,11 @@ def is_label(text: str) -> bool:
     if not has_word(text) or len(text) > MAX_LABEL_CHARS or plain.endswith(":") or "☐" in plain:
         return False
     return plain not in GENERIC_LABELS and not _REST.match(plain) and not _PLACEHOLDER.match(plain)
+
+
+def is_catch_all(text: str) -> bool:
+    """Whether a row is about whatever has no row of its own: what it says of that answers questions about rows that are not there."""
+    return _CATCH_ALL.search(spelling(text)) is not None
 
 
 def is_header(text: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from evaluation.generating.candidate import Candidate, CaseKind
 from evaluation.generating.source import Section, Source
-from evaluation.generating.tables import asked_cell, is_header, is_label, title_of
+from evaluation.generating.tables import asked_cell, is_catch_all, is_header, is_label, title_of
 from evaluation.generating.words import spelling
 
 COUNTRIES = (
@@ -62,10 +62,12 @@ def with_other_names(candidate: Candidate, *, label: str, rng: random.Random) ->
 def with_rows_of_others(source: Source, sections: Sequence[Section]) -> Iterator[Candidate]:
     """Yield a question for each row of a table under a column of another table of the same sort of rows, which has no such row.
 
-    Tables are of the same sort where their first columns have the same header.
+    Tables are of the same sort where their first columns have the same header. A table with a row for all others answers for them too.
     """
     tables = [(section, table) for section in sections for table in section.tables]
     for section, table in tables:
+        if any(is_catch_all(row.cells[0]) for row in table.rows):
+            continue
         own = {spelling(row.cells[0]) for row in table.rows}
         for _, other in tables:
             if other is table or spelling(other.header[0]) != spelling(table.header[0]):
@@ -90,7 +92,8 @@ def with_rows_of_others(source: Source, sections: Sequence[Section]) -> Iterator
 def _replaceable(text: str, rng: random.Random) -> Iterator[tuple[int, int, list[str]]]:
     for pattern, names in _NAMES:
         for match in pattern.finditer(text):
-            yield match.start(), match.end(), rng.sample(names, k=len(names))
+            others = [name for name in names if name != match.group()]
+            yield match.start(), match.end(), rng.sample(others, k=len(others))
     for match in _CODE.finditer(text):
         yield match.start(), match.end(), [_other_digits(match.group(), rng) for _ in range(N_DRAWN)]
     for match in _YEAR.finditer(text):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from evaluation.answered import Answered, TextTarget
-from serving.claims import ClaimSplitter, DraftSentence, is_checkable
+from evaluation.cases import Case
+from serving.claims import DraftSentence, claims_of, is_checkable
 
 FAITHFULNESS = "faithfulness"
 ANSWER_RELEVANCY = "answer_relevancy"
@@ -34,18 +35,17 @@ def judged_input(answered: Answered) -> JudgedInput:
     """
     case, turn = answered.case, answered.turn
     return JudgedInput(
-        user_input=(turn.query if case.history else case.question).strip() or case.question,
+        user_input=(turn.query if case.history else case.question).strip() or case.question.strip(),
         retrieved_contexts=tuple(
             f"{passage.context}\n{passage.text}" if passage.context else passage.text for passage in answered.passages
         ),
-        reference="" if case.answerable is False else case.reference_answer.strip(),
+        reference=reference_of(case),
     )
 
 
 def checkable_claims(text: str) -> tuple[DraftSentence, ...]:
     """Return the claims of a text (with markers) that assert something about the documents, with their offsets in it."""
-    splitter = ClaimSplitter()
-    return tuple(claim for claim in (*splitter.feed(text), *splitter.flush()) if is_checkable(claim.text))
+    return tuple(claim for claim in claims_of(text) if is_checkable(claim.text))
 
 
 def text_metrics(answered: Answered, target: TextTarget) -> tuple[str, ...]:
@@ -53,17 +53,24 @@ def text_metrics(answered: Answered, target: TextTarget) -> tuple[str, ...]:
 
     Where the answer failed as a whole, the text that was due is missing, and what would have applied to it is counted all the same.
     """
-    if answered.failure is None and answered.abstained(target):
+    if answered.failure is not None:
+        return due_text_metrics(answered.case)
+    if answered.abstained(target):
         return ()
-    with_claims = answered.failure is not None or checkable_claims(answered.text(target))
-    with_reference = judged_input(answered).reference
-    return (
-        *((FAITHFULNESS,) if with_claims else ()),
-        ANSWER_RELEVANCY,
-        *((ANSWER_CORRECTNESS,) if with_reference else ()),
-    )
+    with_claims = checkable_claims(answered.text(target))
+    return tuple(metric for metric in due_text_metrics(answered.case) if metric != FAITHFULNESS or with_claims)
 
 
-def turn_metrics(answered: Answered) -> tuple[str, ...]:
+def due_text_metrics(case: Case) -> tuple[str, ...]:
+    """Return the metrics that apply to an answer of which nothing but its case is known."""
+    return (FAITHFULNESS, ANSWER_RELEVANCY, *((ANSWER_CORRECTNESS,) if reference_of(case) else ()))
+
+
+def turn_metrics(case: Case) -> tuple[str, ...]:
     """Return the metrics that apply to what was retrieved: they compare it with a reference answer."""
-    return (CONTEXT_PRECISION, CONTEXT_RECALL) if judged_input(answered).reference else ()
+    return (CONTEXT_PRECISION, CONTEXT_RECALL) if reference_of(case) else ()
+
+
+def reference_of(case: Case) -> str:
+    """Return the reference answer; empty where there is none, and of an unanswerable case whatever its field says."""
+    return "" if case.answerable is False else case.reference_answer.strip()

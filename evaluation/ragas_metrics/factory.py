@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 
 from evaluation.answered import Answered
+from evaluation.cases import Case
 from evaluation.ragas_metrics.applying import FAITHFULNESS, NEEDS_LANGUAGE_MODEL, OF_LANGUAGE_MODELS
 from evaluation.ragas_metrics.judge_model import JudgeModel
 from evaluation.scores import Score, Scorer
@@ -22,6 +23,9 @@ class Unjudged:
     not_measured: Mapping[str, str] = MappingProxyType(dict.fromkeys((FAITHFULNESS, *OF_LANGUAGE_MODELS), NEEDS_LANGUAGE_MODEL))
 
     async def score(self, answered: Answered) -> Sequence[Score]:
+        return ()
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
         return ()
 
 

@@ -12,8 +12,10 @@ class FailureCode(StrEnum):
     JUDGE_REFUSED = "judge_refused"
     PROMPT_TOO_LONG = "judge_prompt_too_long"
     NOT_FINITE = "not_finite"
+    NO_QUESTION = "no_question"
     NO_PASSAGES = "no_passages"
     EMBEDDER_UNAVAILABLE = "embedder_unavailable"
+    METRIC_FAILED = "metric_failed"
 
 
 class JudgeFailure(Exception):  # an outcome of one question, that becomes a score's failure code

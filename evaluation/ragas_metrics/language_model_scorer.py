@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import structlog
+
 from evaluation.answered import TEXT_TARGETS, Answered
+from evaluation.cases import Case
 from evaluation.ragas_metrics.adapters import RagasEmbeddings, RagasLanguageModel
 from evaluation.ragas_metrics.applying import (
     ANSWER_CORRECTNESS,
@@ -18,6 +21,7 @@ from evaluation.ragas_metrics.applying import (
     FAITHFULNESS,
     OF_LANGUAGE_MODELS,
     JudgedInput,
+    due_text_metrics,
     judged_input,
     text_metrics,
     turn_metrics,
@@ -27,6 +31,7 @@ from evaluation.ragas_metrics.judge_model import JudgeModel
 from evaluation.ragas_metrics.vendor import (
     AnswerCorrectness,
     AnswerRelevancy,
+    ClassificationWithReason,
     ContextPrecision,
     ContextRecall,
     Faithfulness,
@@ -35,6 +40,8 @@ from evaluation.ragas_metrics.vendor import (
 from evaluation.scores import Score, Target
 from footnote.core.errors import FootnoteError
 from retrieval.embedder.port import Embedder
+
+log = structlog.get_logger(__name__)
 
 MAX_JUDGE_CHARS = 64
 """What the catalog keeps of a judge's name."""
@@ -71,18 +78,26 @@ class RagasScorer:
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return the scores of draft, shown text and turn; a text that is the same in both is judged once."""
         given = judged_input(answered)
-        due = list(_due(answered))
         if answered.failure is not None:
-            return [self._score(metric, target, _Outcome(None, answered.failure, {})) for metric, target, _ in due]
+            return self.missing(answered.case, answered.failure)
+        due = list(_due(answered))
         different = list(dict.fromkeys((metric, text) for metric, _, text in due))
         outcomes = await asyncio.gather(*(self._measure(metric, given, text) for metric, text in different))
         found = dict(zip(different, outcomes, strict=True))
         return [self._score(metric, target, found[metric, text]) for metric, target, text in due]
 
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return a failure for each metric that applies to the case whatever its answer."""
+        outcome = _Outcome(None, failure_code, {})
+        of_texts = [self._score(metric, target, outcome) for target in TEXT_TARGETS for metric in due_text_metrics(case)]
+        return [*(self._score(metric, "turn", outcome) for metric in turn_metrics(case)), *of_texts]
+
     def _score(self, metric: str, target: Target, outcome: _Outcome) -> Score:
         return Score(metric, self.judge, target, outcome.value, outcome.failure_code, outcome.details)
 
     async def _measure(self, metric: str, given: JudgedInput, text: str) -> _Outcome:
+        if not given.user_input:
+            return _Outcome(None, FailureCode.NO_QUESTION, {})
         if metric in (FAITHFULNESS, CONTEXT_PRECISION, CONTEXT_RECALL) and not given.retrieved_contexts:
             return _Outcome(None, FailureCode.NO_PASSAGES, {})
         model = RagasLanguageModel(self._model)
@@ -100,7 +115,7 @@ class RagasScorer:
         elif metric == ANSWER_RELEVANCY:
             result = await AnswerRelevancy(model, self._embeddings).ascore(user_input=question, response=text)
         elif metric == ANSWER_CORRECTNESS:
-            correctness = AnswerCorrectness(model, self._embeddings)
+            correctness = CheckedCorrectness(model, self._embeddings)
             result = await correctness.ascore(user_input=question, response=text, reference=reference)
         elif metric == CONTEXT_PRECISION:
             result = await ContextPrecision(model).ascore(user_input=question, reference=reference, retrieved_contexts=contexts)
@@ -111,7 +126,7 @@ class RagasScorer:
 
 def _due(answered: Answered) -> Iterator[tuple[str, Target, str]]:
     """Yield each metric that applies, its target, and the text that it is about."""
-    for metric in turn_metrics(answered):
+    for metric in turn_metrics(answered.case):
         yield metric, "turn", ""
     for target in TEXT_TARGETS:
         for metric in text_metrics(answered, target):
@@ -139,6 +154,24 @@ class CheckedFaithfulness(Faithfulness):
         return output
 
 
+class CheckedCorrectness(AnswerCorrectness):
+    """RAGAS's answer correctness, which calls a text without statements right, and takes any number of verdicts; here that is no answer."""
+
+    async def _generate_statements(self, question: str, text: str) -> list[str]:
+        statements = await super()._generate_statements(question, text)
+        if not statements:
+            raise JudgeFailure(FailureCode.JUDGE_INVALID_OUTPUT)
+        return statements
+
+    async def _classify_statements(
+        self, question: str, answer_statements: list[str], ground_truth_statements: list[str]
+    ) -> ClassificationWithReason:
+        found = await super()._classify_statements(question, answer_statements, ground_truth_statements)
+        if len(found.TP) + len(found.FP) != len(answer_statements) or len(found.FN) > len(ground_truth_statements):
+            raise JudgeFailure(FailureCode.JUDGE_INVALID_OUTPUT)
+        return found
+
+
 def judge_name(model: str) -> str:
     """Return ``ragas:`` and the model's name; a name that is too long to be kept ends in a hash that tells it from others."""
     name = f"ragas:{model}"
@@ -153,6 +186,9 @@ async def _settled(asked: Awaitable[float]) -> tuple[float | None, str | None]:
         return None, failure.code
     except FootnoteError:
         return None, FailureCode.EMBEDDER_UNAVAILABLE  # of all that RAGAS is given, only the embedder raises ours
+    except Exception:  # RAGAS itself: that is one score less, and told with its trace
+        log.exception("RAGAS gives no score")
+        return None, FailureCode.METRIC_FAILED
     if not math.isfinite(value):
         return None, FailureCode.NOT_FINITE
     if abs(value) > 1 + 1e-6:  # a verdict that is neither 0 nor 1

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.answered import TEXT_TARGETS, Answered, TextTarget
+from evaluation.cases import Case
 from evaluation.ragas_metrics.applying import FAITHFULNESS, checkable_claims, judged_input, text_metrics
 from evaluation.ragas_metrics.failures import FailureCode
 from evaluation.ragas_metrics.vendor import Faithfulness, NLIStatementOutput, StatementFaithfulnessAnswer
@@ -38,15 +39,19 @@ class LocalFaithfulnessScorer:
 
     async def score(self, answered: Answered) -> Sequence[Score]:
         """Return one score for each text that asserts something; a text that is the same in both is judged once."""
-        due: list[TextTarget] = [target for target in TEXT_TARGETS if FAITHFULNESS in text_metrics(answered, target)]
         if answered.failure is not None:
-            return [self._score(target, None, answered.failure, {}) for target in due]
+            return self.missing(answered.case, answered.failure)
+        due: list[TextTarget] = [target for target in TEXT_TARGETS if FAITHFULNESS in text_metrics(answered, target)]
         found: dict[str, tuple[float | None, str | None, Mapping[str, Any]]] = {}
         for target in due:
             text = answered.text(target)
             if text not in found:
                 found[text] = await self._measure(answered, text)
         return [self._score(target, *found[answered.text(target)]) for target in due]
+
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        """Return a failure for each text."""
+        return [self._score(target, None, failure_code, {}) for target in TEXT_TARGETS]
 
     def _score(self, target: TextTarget, value: float | None, failure_code: str | None, details: Mapping[str, Any]) -> Score:
         return Score(FAITHFULNESS, self.judge, target, value, failure_code, details)

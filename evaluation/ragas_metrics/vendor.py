@@ -13,6 +13,7 @@ from ragas import _analytics  # pyright: ignore[reportPrivateUsage]  # there is 
 from ragas.embeddings.base import BaseRagasEmbedding
 from ragas.llms.base import InstructorBaseRagasLLM
 from ragas.metrics.collections import AnswerCorrectness, AnswerRelevancy, ContextPrecision, ContextRecall, Faithfulness
+from ragas.metrics.collections.answer_correctness.util import ClassificationWithReason
 from ragas.metrics.collections.faithfulness.util import (
     NLIStatementInput,
     NLIStatementOutput,
@@ -36,6 +37,7 @@ __all__ = [
     "AnswerCorrectness",
     "AnswerRelevancy",
     "BaseRagasEmbedding",
+    "ClassificationWithReason",
     "ContextPrecision",
     "ContextRecall",
     "Faithfulness",

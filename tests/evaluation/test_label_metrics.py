@@ -1,10 +1,14 @@
 """Scores by labels: which cases have which, and what they are, worked out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from evaluation.label_metrics import LabelScorer, label_values
 from evaluation.labels import CitedSpan
 from evaluation.metrics import METRICS
+from evaluation.retrieval_metrics import RETRIEVAL_METRICS
 from evaluation.scores import Score
 from tests.evaluation.answers import answered, case, passage
 
@@ -89,10 +93,52 @@ async def test_draft_and_shown_text_are_scored_apart() -> None:
     assert of(scores, "turn") == {}, "nobody asked the search"
 
 
+async def test_a_marker_that_names_no_passage_is_a_wrong_citation_of_the_draft() -> None:
+    known = case(HIGH)
+    both = answered(known, draft="At six [1][99]. At nine [99].", shown="At six [1].", cited=(1,), passages=(passage(1, HIGH),))
+    scores = list(await LabelScorer().score(both))
+    assert (of(scores, "draft")["citation_precision"], of(scores, "shown")["citation_precision"]) == (0.5, 1)
+    invented = list(await LabelScorer().score(answered(known, draft="At six [7].", passages=(passage(1, HIGH),))))
+    assert (of(invented, "draft")["citation_precision"], of(invented, "draft")["citations"]) == (0, 0)
+    assert "citation_precision" not in of(invented, "shown")
+
+
 async def test_a_draft_that_answers_is_no_abstention_because_the_text_shown_is_one() -> None:
     scores = list(await LabelScorer().score(answered(case(answerable=False), draft="At six.", shown=DECLINED, abstained=True)))
     assert of(scores, "draft")["abstention"] == 0
     assert of(scores, "shown")["abstention"] == 1
+
+
+@pytest.mark.parametrize(
+    ("draft", "abstains"),
+    [
+        (DECLINED, True),
+        (f"{DECLINED} [1]", True),
+        (f"Thanks for asking. {DECLINED}", True),
+        (f"{DECLINED} High tide is at six [1].", False),
+        (f"High tide is at six [1]. {DECLINED}", False),
+        ("High tide is at six.", False),
+        ("", True),
+        ("[1] [2]", True),
+    ],
+)
+def test_a_draft_abstains_where_it_says_so_and_asserts_nothing(draft: str, abstains: bool) -> None:
+    assert answered(case(), draft=draft, shown="High tide is at six.").abstained("draft") is abstains
+
+
+@pytest.mark.parametrize("shown", ["", " \n", "[1]"])
+def test_a_text_shown_that_says_nothing_abstains(shown: str) -> None:
+    assert answered(case(), draft="High tide is at six.", shown=shown).abstained("shown")
+
+
+async def test_a_search_that_could_not_be_done_is_missing_and_counted() -> None:
+    away = replace(answered(case(HIGH), draft="At six."), search_failed=True)
+    broken = answered(case(HIGH), draft="", query="", error_code="ModelUnavailable")
+    for one, code in ((away, "search_failed"), (broken, "answer_failed")):
+        turn = [score for score in await LabelScorer().score(one) if score.target == "turn"]
+        assert {score.metric: score.failure_code for score in turn} == dict.fromkeys(RETRIEVAL_METRICS, code)
+    without_gold = replace(answered(case(answers=("six",)), draft="At six."), search_failed=True)
+    assert of(list(await LabelScorer().score(without_gold)), "turn") == {}
 
 
 async def test_hits_are_scored_by_rank() -> None:
@@ -115,6 +161,25 @@ async def test_an_answer_that_broke_off_is_a_failure_and_no_abstention() -> None
             ("abstention", None, code),
             ("abstention_recall", None, code),
         }
+
+
+def test_of_a_case_without_an_answer_all_that_was_due_is_missing() -> None:
+    missing = LabelScorer().missing(case(HIGH, answers=("six",)), "answer_failed")
+    assert {(score.value, score.failure_code) for score in missing} == {(None, "answer_failed")}
+    assert (
+        of(list(missing), "draft").keys()
+        == of(list(missing), "shown").keys()
+        == {
+            "abstention",
+            "answer_found",
+            "answer_f1",
+            "citations",
+            "citation_recall",
+        }
+    )
+    assert of(list(missing), "turn").keys() == {"recall@5", "recall@10", "ndcg@5", "ndcg@10", "mrr"}
+    unanswerable = LabelScorer().missing(case(answerable=False), "answer_failed")
+    assert {score.metric for score in unanswerable} == {"abstention", "abstention_recall"}
 
 
 async def test_every_metric_it_names_is_known_and_can_be_given() -> None:

@@ -3,14 +3,16 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+from evaluation.label_metrics import LabelScorer
 from evaluation.report.body import ReportBody, body_from_json
 from evaluation.report.rendering.texts import CaseTexts, Missing
 from evaluation.report_texts import questions_of, texts_of
 from evaluation.reporting import Reporter
 from evaluation.running import RunConfiguration
 from evaluation.scores import Scorer
+from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import CaseDraft, RunRecord
+from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, CaseScoreDraft, RunRecord
 from footnote.core.types import Caller, StoredPassage
 from retrieval.embedder.port import Embedder
 from tests.core.catalog.evaluation_story import asked, failure, imported, value
@@ -21,8 +23,13 @@ NO_EMBEDDER = cast("Embedder", None)  # written questions are the same each nigh
 
 def case(key: str, *documents: str) -> CaseDraft:
     gold = [{"document": document, "quote": "at six"} for document in documents]
-    labels = {"id": key, "question": f"When is {key}?", "answerable": True, "reference_answer": "At six.", "gold": gold}
+    labels = {"id": key, "question": f"When is {key}?", "answerable": True, "reference_answer": "At six.", "answers": ["six"], "gold": gold}
     return CaseDraft(key=key, labels=labels, documents=documents)
+
+
+def missing_scores(record: CaseRecord) -> list[CaseScoreDraft]:
+    scores = LabelScorer().missing(case_of(record), "answer_failed")
+    return [CaseScoreDraft(score.metric, score.target, score.value, score.failure_code) for score in scores]
 
 
 async def run_over(
@@ -37,6 +44,7 @@ async def run_over(
         figure = found[record.key]
         if figure is None:
             await catalog.evaluation_runs.note_answer(run.id, record.id, error_code="GenerationTimeout")
+            await catalog.evaluation_runs.note_scores(run.id, record.id, judge="labels", scores=missing_scores(record))
             continue
         turn_id = await asked(catalog, by=by, verdicts="su", run_id=run.id, passages=passages)
         await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=turn_id)
@@ -57,7 +65,9 @@ async def body_of(catalog: Catalog, run: RunRecord) -> ReportBody:
 async def test_a_report_says_what_was_scored_what_failed_and_what_nobody_measures(catalog: Catalog) -> None:
     body = await body_of(catalog, await run_over(catalog, {"ebb": 1.0, "flood": 0.0, "slack": None}))
     assert (body.run.n_cases, body.run.n_unanswered_cases, body.run.set_number) == (3, 1, 1)
-    assert (body.scores["answer_found"].mean, body.scores["answer_found"].scored) == (0.5, 2)
+    found = body.scores["answer_found"]
+    assert (found.mean, found.scored, found.total) == (0.5, 2, 3), "what was not answered is missing, and counted"
+    assert [len(case_ids) for case_ids in found.failures.values()] == [1]
     assert (body.scores["citations"].mean, body.scores["citations"].n_failures) == (None, 2)
     assert body.scores["answer_relevancy"].reason == "needs_language_model"
     assert body.comparison is None

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from evaluation.answered import Answered
+from evaluation.cases import Case
 from evaluation.running import ANSWER_GONE, FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, RunState, SetKind
 from footnote.core.catalog.records import FileRecord
 from footnote.core.catalog.releases import release_id_of
-from footnote.core.errors import Conflict, FootnoteError, ModelUnavailable, Overloaded
+from footnote.core.errors import Conflict, FootnoteError, IndexUnavailable, ModelUnavailable, Overloaded
 from retrieval.search import SearchResult
 from serving.answer import AnswerEvent, AnswerFinished, Question
 from tests.core.catalog.evaluation_story import asked, imported
@@ -67,9 +68,23 @@ class Length:
             return [Score("length", self.judge, "draft", None, "too_still")]
         return [Score("length", self.judge, "draft", float(len(answered.turn.question)))]
 
+    def missing(self, case: Case, failure_code: str) -> Sequence[Score]:
+        return [Score("length", self.judge, "draft", None, failure_code)]
+
+
+class Killed(BaseException):
+    """The process dies: nothing in it may go on."""
+
 
 class NoSearch:
+    """Finds nothing, or fails."""
+
+    def __init__(self, error: FootnoteError | None = None) -> None:
+        self._error = error
+
     async def search(self, query: str, access: Any, *, limit: int) -> SearchResult:
+        if self._error is not None:
+            raise self._error
         return SearchResult(hits=(), timings_ms={})
 
 
@@ -81,6 +96,7 @@ def runner(
     cases_at_once: int = 1,
     release_id: str | None = None,
     on_pause: Callable[[float], Awaitable[None]] | None = None,
+    searcher: NoSearch | None = None,
 ) -> Runner:
     async def pause(seconds: float) -> None:
         if pauses is not None:
@@ -92,7 +108,7 @@ def runner(
     return Runner(
         catalog=catalog,
         answers=answers,
-        searcher=NoSearch(),
+        searcher=searcher or NoSearch(),
         scorers=scorers,
         release_id=release_id_of({"model": "smollm2"}) if release_id is None else release_id,
         cases_at_once=cases_at_once,
@@ -128,11 +144,11 @@ async def test_a_run_that_is_cut_off_anywhere_asks_and_judges_nothing_again(cata
         nonlocal n_calls
         n_calls += 1
         if n_calls in (2, 4):
-            raise KeyError("the process dies")
+            raise Killed
 
     first, second = Length("first"), Length("second", cut_off)
     for _ in range(2):
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(BaseExceptionGroup):
             await runner(catalog, answers, first, second).run(run_id)
     await runner(catalog, answers, first, second).run(run_id)
     assert max(answers.asked.values()) == 1
@@ -149,7 +165,44 @@ async def test_a_case_that_cannot_be_answered_is_noted_and_the_others_go_on(cata
     assert pauses == [1.0, 2.0]
     noted = await catalog.evaluation_runs.answers(run_id, caller=ANN)
     assert [answer.error_code for answer in noted] == [None, "ModelUnavailable", None]
-    assert len(await values(catalog, run_id)) == 2
+    scores = await values(catalog, run_id)
+    assert scores == {("ebb", "length"): 12.0, ("flood", "length"): "answer_failed", ("slack", "length"): "too_still"}
+
+
+async def test_a_case_that_failed_before_the_run_was_cut_off_is_scored_when_it_is_answered(catalog: Catalog):
+    run_id, away = await begun(catalog), True
+    answers = Scripted(catalog, lambda question: ModelUnavailable("gone") if away and "ebb" in question else None)
+
+    def cut_off(answered: Answered) -> None:
+        if away and answered.case.id == "slack":
+            raise Killed
+
+    with pytest.raises(BaseExceptionGroup):
+        await runner(catalog, answers, Length(on_score=cut_off)).run(run_id)
+    assert (await values(catalog, run_id))["ebb", "length"] == "answer_failed"
+    away = False
+    await runner(catalog, answers, Length(on_score=cut_off)).run(run_id)
+    assert await values(catalog, run_id) == {("ebb", "length"): 12.0, ("flood", "length"): 14.0, ("slack", "length"): "too_still"}
+
+
+async def test_a_scorer_that_breaks_on_an_answer_loses_that_score_alone(catalog: Catalog):
+    run_id = await begun(catalog)
+
+    def breaks(answered: Answered) -> None:
+        if answered.case.id == "ebb":
+            raise ValueError("nothing to split")
+
+    await runner(catalog, Scripted(catalog), Length("first", on_score=breaks), Length("second")).run(run_id)
+    scores = await values(catalog, run_id)
+    assert (scores["ebb", "first"], scores["ebb", "second"], scores["flood", "first"]) == ("scorer_failed", 12.0, 14.0)
+
+
+@pytest.mark.parametrize(("error", "failed"), [(None, False), (IndexUnavailable("The index is away."), True)])
+async def test_a_search_that_fails_is_told_to_the_scorers(catalog: Catalog, error: FootnoteError | None, failed: bool):
+    seen: list[Answered] = []
+    await runner(catalog, Scripted(catalog), Length(on_score=seen.append), searcher=NoSearch(error)).run(await begun(catalog, case("ebb")))
+    (answered,) = seen
+    assert (answered.hits, answered.search_failed) == (None if failed else (), failed)
 
 
 async def test_people_come_first_for_as_long_as_it_takes(catalog: Catalog):
@@ -204,7 +257,7 @@ async def test_a_live_case_whose_answer_is_gone_is_noted_and_the_others_go_on(ca
     await runner(catalog, Scripted(catalog), Length()).run(run_id)
     noted = await catalog.evaluation_runs.answers(run_id, caller=ANN)
     assert [answer.error_code for answer in noted] == [ANSWER_GONE, None]
-    assert await values(catalog, run_id) == {("ebb", "length"): 12.0}
+    assert await values(catalog, run_id) == {("live", "length"): "answer_failed", ("ebb", "length"): 12.0}
 
 
 async def with_a_file(catalog: Catalog) -> tuple[str, FileRecord]:

@@ -1,10 +1,13 @@
 """What the rules make of headings, tables, definitions and figures, and what they leave alone."""
 
+import random
+
 import pytest
 
 from evaluation.generating.candidate import MAX_QUOTE_CHARS, Candidate, CaseKind, LeftOut
 from evaluation.generating.proposing import propose
 from evaluation.generating.source import Source, label_of
+from evaluation.generating.unanswerable import N_DRAWN, with_other_names
 from footnote.core.types import Document
 from tests.evaluation.generating.documents import parsed
 
@@ -180,7 +183,23 @@ def test_what_another_name_makes_of_a_question_has_no_answer():
         assert candidate.absent
         assert candidate.absent in candidate.question.casefold()
         assert (candidate.answers, candidate.end) == ((), 0)
-    assert not {"poland", "italy", "spain"} >= {candidate.absent for candidate in found}
+
+
+def test_the_name_that_a_question_gets_is_another_one():
+    asked = "Under “Hotels” in “House rules”, what is given as “Limit” for “Poland”?"
+    candidate = Candidate(kind=CaseKind.TABLE, question=asked, subject="limit for poland")
+    made = [other for seed in range(40) for other in with_other_names(candidate, label="House rules", rng=random.Random(seed))]
+    assert len(made) == 40 * N_DRAWN
+    assert asked not in {other.question for other in made}
+
+
+@pytest.mark.parametrize("row", ["All other sites", "Any", "Default", "Standard", "Elsewhere", "The rest"])
+def test_a_table_that_speaks_of_all_others_answers_for_their_rows(row: str):
+    one = f"Site | Staff | Opened\nLenzow | 118 | 2004\n{row} | 47 | 2013"
+    other = "Site | Gates | Guards\nSkelderby | three | seven\nVarnholt | five | nine"
+    apart = {candidate.apart for candidate in proposed(parsed("# Staff", one, "# Gates", other), CaseKind.UNANSWERABLE)}
+    assert ("lenzow", "guards") in apart
+    assert ("skelderby", "staff") not in apart
 
 
 def test_a_row_is_asked_for_under_a_column_of_another_table():

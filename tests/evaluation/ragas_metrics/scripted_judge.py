@@ -94,8 +94,9 @@ class Judge:
                 ]
             }
         if schema == "ClassificationWithReason":
-            one = {"statement": "a", "reason": "r"}
-            return {"TP": [one], "FP": [one], "FN": []}
+            given, _ = json.JSONDecoder().raw_decode(question, question.index("{"))
+            verdicts = [(statement in self.true, {"statement": statement, "reason": "r"}) for statement in given["answer"]]
+            return {"TP": [one for true, one in verdicts if true], "FP": [one for true, one in verdicts if not true], "FN": []}
         raise AssertionError(schema)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -49,8 +50,8 @@ async def test_values_are_those_that_ragas_defines(embedder):
     assert scores["context_recall", "turn"].value == pytest.approx(1 / 2)
     # the judge asks the very question back, three times
     assert scores["answer_relevancy", "draft"].value == pytest.approx(1.0, abs=0.01)
-    # 0.75 · F1(1 true, 1 false, 0 missing) + 0.25 · the cosine of two equal texts
-    assert scores["answer_correctness", "draft"].value == pytest.approx(0.75 * 2 / 3 + 0.25, abs=0.01)
+    # 0.75 · F1(2 true, 1 false, 0 missing) + 0.25 · the cosine of two equal texts
+    assert scores["answer_correctness", "draft"].value == pytest.approx(0.75 * 4 / 5 + 0.25, abs=0.01)
 
 
 async def test_a_text_that_was_shown_as_it_was_written_is_judged_once(embedder):
@@ -117,6 +118,36 @@ async def test_a_verdict_too_few_is_no_score(embedder):
     assert scores["faithfulness", "draft"].failure_code == "judge_invalid_output"
 
 
+@pytest.mark.parametrize(
+    ("n_true", "n_false", "n_missing"),
+    [(1, 1, 0), (3, 1, 0), (0, 0, 0), (3, 0, 4)],
+    ids=["one too few", "one too many", "none", "more missing than there are"],
+)
+async def test_correctness_with_other_than_a_verdict_for_each_statement_is_no_score(embedder, n_true, n_false, n_missing):
+    async def counts_wrongly(exchange):
+        numbers = {"TP": n_true, "FP": n_false, "FN": n_missing}
+        await say(exchange, {name: [{"statement": "s", "reason": "r"}] * number for name, number in numbers.items()})
+
+    judge = Judge(statements={ANSWER: STATEMENTS}, faults={"at noon": counts_wrongly}, only="ClassificationWithReason")
+    async with scorer(judge, embedder) as judging:
+        scores = by_metric(await judging.score(answered(case(reference=ANSWER), draft=ANSWER, passages=PASSAGES)))
+    assert scores["answer_correctness", "draft"].failure_code == "judge_invalid_output"
+
+
+async def test_a_text_in_which_the_judge_finds_no_statement_is_not_called_correct(embedder):
+    async with scorer(Judge(statements={ANSWER: []}), embedder) as judging:
+        scores = by_metric(await judging.score(answered(case(reference=ANSWER), draft=ANSWER, passages=PASSAGES)))
+    assert scores["answer_correctness", "draft"].failure_code == "judge_invalid_output"
+
+
+async def test_without_a_question_nothing_is_asked(embedder):
+    judge = Judge()
+    given = answered(replace(case(reference="Noon."), question=" "), draft=ANSWER, passages=PASSAGES)
+    async with scorer(judge, embedder) as judging:
+        assert {score.failure_code for score in await judging.score(given)} == {"no_question"}
+    assert judge.calls == []
+
+
 async def test_no_number_is_a_failure_and_never_a_value(embedder):
     """RAGAS returns NaN where a judge finds no statement in an answer that has some."""
     judge = Judge(statements={ANSWER: []})
@@ -146,6 +177,22 @@ async def test_an_answer_that_failed_is_missing_and_asks_nothing(embedder):
         scores = await judging.score(answered(case(), draft="", error_code="model_unavailable", passages=PASSAGES))
     assert {score.failure_code for score in scores} == {"answer_failed"}
     assert judge.calls == []
+
+
+async def test_of_a_case_without_an_answer_all_that_was_due_is_missing(embedder):
+    async with scorer(Judge(), embedder) as judging:
+        missing = judging.missing(case(reference="Noon."), "answer_failed")
+        unanswerable = judging.missing(case(answerable=False, reference="It is not known."), "answer_failed")
+    assert {(score.value, score.failure_code) for score in missing} == {(None, "answer_failed")}
+    of_texts = {(metric, target) for metric in ("faithfulness", "answer_relevancy", "answer_correctness") for target in ("draft", "shown")}
+    assert by_metric(missing).keys() == {*of_texts, ("context_precision", "turn"), ("context_recall", "turn")}
+    assert {score.metric for score in unanswerable} == {"faithfulness", "answer_relevancy"}
+
+
+async def test_where_nobody_judges_nothing_is_missing(embedder):
+    async with open_ragas_scorers(JudgeSettings(kind="local"), judge=None, embedder=embedder) as (nobody,):
+        assert not nobody.missing(case(reference="Noon."), "answer_failed")
+        assert nobody.not_measured
 
 
 async def test_a_follow_up_is_judged_by_the_query_that_stands_alone(embedder):
@@ -180,6 +227,26 @@ async def test_the_same_judge_and_answer_give_the_same_scores(embedder):
     judge = Judge(statements={ANSWER: STATEMENTS}, true=STATEMENTS[:1])
     async with scorer(judge, embedder) as judging:
         assert await judging.score(given) == await judging.score(given)
+
+
+async def test_a_text_of_markers_alone_has_no_row_and_asks_nothing(embedder):
+    judge = Judge()
+    async with scorer(judge, embedder) as judging:
+        assert await judging.score(answered(case(), draft="[1] [2]", shown="", passages=PASSAGES)) == []
+    assert judge.calls == []
+
+
+async def test_whatever_breaks_in_one_metric_is_that_score_s_failure_alone(embedder):
+    class Broken:
+        recipe = embedder.recipe
+
+        async def embed_queries(self, texts):
+            raise ValueError("no number")
+
+    async with scorer(Judge(statements={ANSWER: STATEMENTS}, true=STATEMENTS), Broken()) as judging:
+        scores = by_metric(await judging.score(answered(case(), draft=ANSWER, passages=PASSAGES)))
+    assert scores["answer_relevancy", "draft"].failure_code == "metric_failed"
+    assert scores["faithfulness", "draft"].value == 1.0
 
 
 async def test_an_embedder_that_is_away_fails_what_needs_it_alone(embedder):
