@@ -114,6 +114,7 @@ class Reporter:
                 continue
             case, turn_id = case_of(record), answers[record.id].turn_id
             turn = await self._turn(record, turn_id, caller)
+            answered = None if turn is None else Answered(case=case, turn=turn, passages=())
             n_without_good_hit += turn is not None and turn.abstained and not turn.prompt
             keys[record.id], questions[record.id] = record.key, case.question
             results.append(
@@ -123,13 +124,14 @@ class Reporter:
                     kind=case.kind,
                     collection_ids=() if turn is None else turn.collection_ids,
                     answerable=case.answerable,
-                    abstained=turn is not None and Answered(case=case, turn=turn, passages=()).abstained("draft"),
+                    abstained=None if answered is None or answered.failure is not None else answered.abstained("draft"),
                     turn_id=turn_id,
                     scores=tuple(scores.get(record.id, ())),
                     is_live=record.turn_id is not None,
+                    ended_in_error=turn is not None and turn.error_code is not None,
                 )
             )
-        facts = _facts(run, of_set, n_cases=len(results), n_unanswered=sum(result.turn_id is None for result in results))
+        facts = _facts(run, of_set, n_cases=len(results), n_unanswered=sum(result.has_failed for result in results))
         return _ReadRun(facts, of_set.kind, tuple(results), keys, questions, n_without_good_hit)
 
     async def _turn(self, case: CaseRecord, turn_id: str | None, caller: Caller) -> Turn | None:

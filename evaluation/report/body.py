@@ -18,7 +18,7 @@ from footnote.core.errors import InvalidInput
 FORMAT = 1
 """Grows when a body is no longer read by what wrote the one before."""
 
-Action = Literal["nothing", "re_tune", "add_documents", "check_retrieval", "check_judge"]
+Action = Literal["nothing", "mend_errors", "check_retrieval", "re_tune", "check_judge", "add_documents", "read_cases"]
 
 
 @dataclass(frozen=True, slots=True)

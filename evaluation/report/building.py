@@ -125,7 +125,7 @@ def worst_cases(results: Sequence[CaseResult]) -> tuple[WorstCase, ...]:
     for result in results:
         values = {code: by_code[code][result.case_id] for code in _HARM if result.case_id in by_code[code]}
         faults = [code for code, value in values.items() if value >= _FAULTY]
-        if result.turn_id is None:
+        if result.has_failed:
             faults, harm = ["no_answer"], 10.0
         else:
             harm = sum(_HARM[code] * values[code] for code in faults)

@@ -16,6 +16,7 @@ from evaluation.report.rises import LEVEL, Values, differences, rise_p_values
 from evaluation.scores import LABELS, MEASURED
 from evaluation.summary import MetricSummary
 
+ANSWERS_FAILED = "answers_failed"
 RETRIEVAL_MISSES = "retrieval_misses"
 RETRIEVAL_CUT_SHORT = "retrieval_cut_short"
 DECLINES_WITHOUT_SOURCE = "declines_without_source"
@@ -54,6 +55,7 @@ class Limits:
 
 
 _CEILINGS = {
+    ANSWERS_FAILED: 0.02,
     RETRIEVAL_MISSES: 0.3,
     DECLINES_WITHOUT_SOURCE: 0.1,
     DECLINES_WITH_SOURCE: 0.2,
@@ -66,6 +68,7 @@ _CEILINGS = {
 }
 
 _METRIC_OF = {
+    ANSWERS_FAILED: "answers",
     RETRIEVAL_MISSES: "recall@10",
     DECLINES_WITHOUT_SOURCE: "abstention",
     DECLINES_WITH_SOURCE: "abstention",
@@ -105,11 +108,12 @@ def signals(results: Iterable[CaseResult]) -> dict[str, dict[str, float]]:
 
 
 def _signals_of(result: CaseResult) -> Iterator[tuple[str, float]]:
+    yield ANSWERS_FAILED, float(result.has_failed)
     if (faithfulness := result.value("faithfulness", "draft")) is not None:
         yield INVENTS, 1 - faithfulness
     if (n_unsourced := result.value("personal_data_unsourced", "draft")) is not None:
         yield PERSONAL_DATA, float(n_unsourced > 0)
-    if result.answerable is False:
+    if result.answerable is False and result.abstained is not None:
         yield NEVER_DECLINES, float(not result.abstained)
     elif result.answerable:
         yield from _answerable_signals(result)
@@ -122,6 +126,8 @@ def _answerable_signals(result: CaseResult) -> Iterator[tuple[str, float]]:
     yield RETRIEVAL_MISSES, 1 - recall
     if (recall_at_5 := result.value("recall@5", "turn")) is not None:
         yield _MISSES_AMONG_FIVE, 1 - recall_at_5
+    if result.abstained is None:
+        return
     yield DECLINES_WITHOUT_SOURCE, float(result.abstained and not recall)
     if not recall:
         return

@@ -6,6 +6,8 @@ from evaluation.report import findings
 from evaluation.report.body import Action, Finding, Recommendation
 
 TABLE: tuple[tuple[str, Action], ...] = (
+    # Where there is no answer nothing else can be said of it.
+    (findings.ANSWERS_FAILED, "mend_errors"),
     # Where the source is not among the hits, no model and no judge can be right: what follows is an effect of it.
     (findings.RETRIEVAL_CUT_SHORT, "check_retrieval"),
     (findings.RETRIEVAL_MISSES, "check_retrieval"),

@@ -1,8 +1,12 @@
 """Reports from the catalog's rows: what they compare with, and what a reader gets to see of the cases."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from evaluation.report import findings
 from evaluation.report.body import ReportBody, body_from_json
 from evaluation.report.rendering.texts import CaseTexts, Missing
 from evaluation.report_texts import questions_of, texts_of
@@ -10,7 +14,7 @@ from evaluation.reporting import Reporter
 from evaluation.running import RunConfiguration
 from evaluation.scores import Scorer
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import CaseDraft, RunRecord
+from footnote.core.catalog.evaluation_records import CaseDraft, RunRecord, SetKind
 from footnote.core.types import Caller, StoredPassage
 from retrieval.embedder.port import Embedder
 from tests.core.catalog.evaluation_story import asked, failure, imported, value
@@ -122,3 +126,30 @@ async def test_what_was_erased_is_said_to_be(catalog: Catalog) -> None:
     texts = await texts_of(catalog, body, caller=ANN)
     assert sorted(type(each).__name__ for each in texts.values()) == ["CaseTexts", "Missing"]
     assert Missing.ERASED in texts.values()
+
+
+ERRED = {"error_code": "generation_failed", "draft": "", "shown": ""}
+STOPPED = {"finish_reason": "cancelled", "draft": ""}
+
+
+@pytest.mark.parametrize(("lost", "n_errors"), [(None, 12), (ERRED, 12), (STOPPED, 0)])
+async def test_an_answer_that_was_not_given_is_neither_one_that_declines_nor_one_that_does_not(
+    catalog: Catalog, lost: dict[str, Any] | None, n_errors: int
+) -> None:
+    cases = [replace(each, labels={**each.labels, "answerable": False}) for each in (case(f"tide {n}") for n in range(12))]
+    run = await begun(catalog, *cases)
+    for record in await catalog.evaluation_sets.cases(run.set_id, caller=ANN):
+        turn_id = None if lost is None else await asked(catalog, run_id=run.id, **lost)
+        error = "GenerationTimeout" if turn_id is None else None
+        await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=turn_id, error_code=error)
+    body = await body_of(catalog, run)
+    assert body.run.n_unanswered_cases == n_errors
+    assert [finding.code for finding in body.findings] == [findings.ANSWERS_FAILED] * bool(n_errors)
+    assert body.unanswered == ()
+
+
+async def begun(catalog: Catalog, *cases: CaseDraft, by: Caller = ANN, kind: SetKind = SetKind.GOLDEN, **asks: Any) -> RunRecord:
+    made = await imported(catalog, *cases, by=by, kind=kind)
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    configuration = RunConfiguration(principals=tuple(sorted(by.principals)), **asks).as_json()
+    return await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=configuration)

@@ -12,6 +12,7 @@ from evaluation.summary import NO_ROWS, MetricSummary
 
 ACTIONS = {
     "nothing": ("Nothing to do", "No figure is below its limit, and nothing moved that chance would not move."),
+    "mend_errors": ("Mend the errors", "Questions got an error in place of an answer; the server's log says which."),
     "re_tune": ("Re-tune", "The sources are found, and the model does not make the right answer of them."),
     "add_documents": ("Add documents", "People ask what no document answers."),
     "check_retrieval": ("Check retrieval", "The documents hold answers that the search does not bring up."),
@@ -47,6 +48,7 @@ def _share(what: str) -> _Sentence:
 
 
 _FINDINGS: dict[str, _Sentence] = {
+    findings.ANSWERS_FAILED: _share("Questions that ended in an error"),
     findings.RETRIEVAL_CUT_SHORT: _share("Sources beyond the first five hits are gone; not among ten hits"),
     findings.RETRIEVAL_MISSES: _share("Sources not among the first ten hits"),
     findings.DECLINES_WITHOUT_SOURCE: _share("Answerable questions declined because no source was found"),

@@ -1,5 +1,7 @@
 """Planted faults are named by a finding and lead to the right action; two runs of the same system seldom raise an alarm."""
 
+from dataclasses import replace
+
 import pytest
 
 from evaluation.report import findings
@@ -112,3 +114,28 @@ def test_nothing_is_compared_where_there_was_no_run_before() -> None:
     body = build(facts(), run_of(CASES), questions={}, context=Context())
     assert body.comparison is None
     assert isinstance(report("none", seed=1).comparison, Comparison)
+
+
+def test_where_there_is_no_whole_answer_nothing_was_declined_and_nothing_answered() -> None:
+    results = [replace(result, abstained=None, scores=()) for result in run_of(CASES)]
+    assert {code for code, values in findings.signals(results).items() if values} == {findings.ANSWERS_FAILED}
+
+
+@pytest.mark.parametrize("lost", [{"turn_id": None}, {"ended_in_error": True}])
+def test_answers_that_end_in_errors_are_found_before_anything_else(lost: dict) -> None:
+    results = run_of(CASES, fault="never_declines")
+    broken = [replace(result, abstained=None, scores=(), **lost) if place < 12 else result for place, result in enumerate(results)]
+    body = build(facts(), broken, questions={}, context=Context())
+    assert body.recommendation.action == "mend_errors"
+    assert body.recommendation.because[0].numbers == {"now": 0.1, "n": 120, "limit": 0.02}
+    assert sum(case.faults == ("no_answer",) for case in body.worst_cases) == 12
+    assert findings.ANSWERS_FAILED not in codes(build(facts(), results, questions={}, context=Context()))
+
+
+def test_errors_that_came_in_since_the_run_before_are_found_below_their_limit() -> None:
+    results = run_of(CASES)
+    broken = [replace(result, abstained=None, scores=(), turn_id=None) if place < 8 else result for place, result in enumerate(results)]
+    limits = Limits(ceilings={findings.ANSWERS_FAILED: 0.5})
+    found = find(broken, before=results, figures=(), drift=Drift(), judges=(), limits=limits)
+    assert [finding.code for finding in found] == [findings.ANSWERS_FAILED]
+    assert found[0].numbers["now"] == 8 / 120
