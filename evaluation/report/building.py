@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.comparing import compare_runs
+from evaluation.comparing import compare_runs, headline_differences
 from evaluation.metrics import METRICS
 from evaluation.report.body import (
     Comparison,
@@ -21,7 +21,7 @@ from evaluation.report.body import (
 )
 from evaluation.report.failure_groups import group_failures
 from evaluation.report.findings import Limits, find, signals
-from evaluation.report.material import CaseResult
+from evaluation.report.material import CaseResult, Judges, judges_of
 from evaluation.report.metric_words import COSTS, HEADLINES
 from evaluation.report.recommendation import recommend
 from evaluation.report.trend import trend
@@ -35,8 +35,10 @@ _HARM = {
     "invents": 1.1,
     "cites_wrong_passage": 1.0,
     "answer_missing": 0.8,
+    "answer_wrong": 0.8,
     "personal_data": 0.8,
     "declines_with_source": 0.6,
+    "declines": 0.5,
     "declines_without_source": 0.5,
     "retrieval_misses": 0.4,
 }
@@ -95,6 +97,7 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
         drift=context.drift,
         judges=context.judges,
         limits=context.limits,
+        differences=() if comparison is None else headline_differences(comparison.differences, scores),
     )
     worst = worst_cases(results)
     return ReportBody(
@@ -120,7 +123,8 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
 
 def worst_cases(results: Sequence[CaseResult]) -> tuple[WorstCase, ...]:
     """Return all cases with a fault, the worst first, cases with an error in place of an answer before all others."""
-    by_code = signals(results)
+    judges = judges_of(results)
+    by_code = signals(results, judges)
     ranked: list[tuple[float, WorstCase]] = []
     for result in results:
         values = {code: by_code[code][result.case_id] for code in _HARM if result.case_id in by_code[code]}
@@ -131,7 +135,7 @@ def worst_cases(results: Sequence[CaseResult]) -> tuple[WorstCase, ...]:
             harm = sum(_HARM[code] * values[code] for code in faults)
         if faults:
             told = sorted(faults, key=lambda code: -_HARM.get(code, 2.0))
-            case = WorstCase(case_id=result.case_id, turn_id=result.turn_id, faults=tuple(told), values=_headline_values(result))
+            case = WorstCase(case_id=result.case_id, turn_id=result.turn_id, faults=tuple(told), values=_headline_values(result, judges))
             ranked.append((harm, case))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].case_id))
     return tuple(case for _, case in ranked)
@@ -185,9 +189,10 @@ def _unanswered(results: Sequence[CaseResult]) -> tuple[UnansweredQuestion, ...]
 
 
 def _costs(results: Sequence[CaseResult]) -> tuple[Spread, ...]:
+    judges = judges_of(results)
     spreads: list[Spread] = []
     for metric in COSTS:
-        values = [value for result in results if (value := result.value(metric, "turn")) is not None]
+        values = [value for result in results if (value := result.value(metric, "turn", judges)) is not None]
         if values:
             p50, p95 = (float(each) for each in np.percentile(values, [50, 95]))
             total = math.fsum(values)
@@ -195,6 +200,6 @@ def _costs(results: Sequence[CaseResult]) -> tuple[Spread, ...]:
     return tuple(spreads)
 
 
-def _headline_values(result: CaseResult) -> dict[str, float]:
-    values = {name: result.value(name, METRICS[name].headline_target) for name in HEADLINES}
+def _headline_values(result: CaseResult, judges: Judges) -> dict[str, float]:
+    values = {name: result.value(name, METRICS[name].headline_target, judges) for name in HEADLINES}
     return {name: value for name, value in values.items() if value is not None}
