@@ -36,6 +36,8 @@ class RunFacts:
     n_cases: int
     n_unanswered_cases: int = 0
     """Cases that ended in an error in place of an answer."""
+    n_drawn_at_random: int | None = None
+    """Of a sample of live turns those that stand for all: means, findings and drift are over them alone. None where all cases count."""
 
 
 @dataclass(frozen=True, slots=True)

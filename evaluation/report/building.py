@@ -21,7 +21,7 @@ from evaluation.report.body import (
 )
 from evaluation.report.failure_groups import group_failures
 from evaluation.report.findings import Limits, find, signals
-from evaluation.report.material import CaseResult, Judges, judges_of
+from evaluation.report.material import CaseResult, Judges, counting, judges_of
 from evaluation.report.metric_words import COSTS, HEADLINES
 from evaluation.report.recommendation import recommend
 from evaluation.report.trend import trend
@@ -82,17 +82,21 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
 
     Args:
         run: which run it was.
-        results: all cases of the run with their rows, also those that an error answered.
+        results: all cases of the run with their rows, also those that an error answered. Of live turns those alone count for means,
+            findings and drift that were drawn at random; the others stand among the worst cases, in the groups of failures and among
+            what was not answered.
         questions: the questions by case id. They decide which failures are grouped together, and nothing of them is in the body.
         context: what came before, and what is known of questions and judges.
     """
-    summary = _summary(results, reasons=context.reasons)
+    counted = counting(results)
+    before = None if context.previous is None else counting(context.previous.results)
+    summary = _summary(counted, reasons=context.reasons)
     scores = {name: headline for name, headline in summary.headline().items() if name in HEADLINES}
     scores = {name: scores[name] for name in HEADLINES if name in scores}
-    comparison = _comparison(context.previous, results)
+    comparison = _comparison(context.previous, before or (), counted)
     found = find(
-        results,
-        before=context.previous.results if context.previous else None,
+        counted,
+        before=before,
         figures=summary.scores,
         drift=context.drift,
         judges=context.judges,
@@ -105,16 +109,16 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
         scores=scores,
         shown_scores=_shown_scores(summary.scores),
         figures=summary.scores,
-        by_release=_groups(summary, "release", results, lambda result: (result.release_id,)),
-        by_collection=_groups(summary, "collection", results, lambda result: result.collection_ids),
-        by_kind=_groups(summary, "kind", results, lambda result: (result.kind,)),
+        by_release=_groups(summary, "release", counted, lambda result: (result.release_id,)),
+        by_collection=_groups(summary, "collection", counted, lambda result: result.collection_ids),
+        by_kind=_groups(summary, "kind", counted, lambda result: (result.kind,)),
         comparison=comparison,
         trend=trend(context.earlier, run=run, scores=scores),
         drift=context.drift,
         worst_cases=worst[:N_WORST],
         failure_groups=group_failures(questions, {case.case_id for case in worst}),
         unanswered=_unanswered(results),
-        costs=_costs(results),
+        costs=_costs(counted),
         judges=tuple(context.judges),
         findings=found,
         recommendation=recommend(found),
@@ -166,10 +170,10 @@ def _groups(summary: Summary, by: str, results: Sequence[CaseResult], names_of: 
     return tuple(groups)
 
 
-def _comparison(previous: PreviousRun | None, results: Sequence[CaseResult]) -> Comparison | None:
+def _comparison(previous: PreviousRun | None, earlier: Sequence[CaseResult], results: Sequence[CaseResult]) -> Comparison | None:
     if previous is None:
         return None
-    before = [score for result in previous.results for score in result.scores]
+    before = [score for result in earlier for score in result.scores]
     differences = compare_runs(before, [score for result in results for score in result.scores]).differences
     order = {name: place for place, name in enumerate(HEADLINES)}
     return Comparison(

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluation.live_sample import STRATA
 from evaluation.summary import ScoreRow, judge_rank
+
+_LOOKED_FOR = frozenset(STRATA) - {"random"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class CaseResult:
     ended_in_error: bool = False
 
     @property
+    def counts(self) -> bool:
+        """Whether it stands for others, so that means may hold it: of live turns those drawn at random alone, not those looked for."""
+        return not (self.is_live and self.kind in _LOOKED_FOR)
+
+    @property
     def has_failed(self) -> bool:
         """Whether an error stands in the place of its answer."""
         return self.turn_id is None or self.ended_in_error
@@ -41,6 +49,11 @@ class CaseResult:
         """Return its score by the one judge of these that scores this metric for all cases; None where it has none."""
         judge = judges.get((metric, target))
         return next((each.value for each in self.scores if (each.metric, each.target, each.judge) == (metric, target, judge)), None)
+
+
+def counting(results: Sequence[CaseResult]) -> tuple[CaseResult, ...]:
+    """Return the cases over which means, findings and drift are; the others show what went wrong, one by one."""
+    return tuple(result for result in results if result.counts)
 
 
 Judges = Mapping[tuple[str, str], str]

@@ -153,3 +153,34 @@ async def begun(catalog: Catalog, *cases: CaseDraft, by: Caller = ANN, kind: Set
     release = await catalog.releases.ensure_champion({"model": "smollm2"})
     configuration = RunConfiguration(principals=tuple(sorted(by.principals)), **asks).as_json()
     return await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=configuration)
+
+
+async def live_run(catalog: Catalog, n_per_kind: dict[str, int], *, judge: str = "labels", figure: float = 1.0, **more: Any) -> RunRecord:
+    """Do a run over live turns, so many of each stratum; the turns that were looked for found nothing and are not faithful."""
+    cases: list[CaseDraft] = []
+    for kind, n_turns in n_per_kind.items():
+        for n in range(n_turns):
+            abstained: dict[str, Any] = {} if kind == "random" else {"abstained": True, "prompt": (), "draft": ""}
+            turn_id = await asked(catalog, **abstained)
+            cases.append(CaseDraft(key=turn_id, labels={"id": turn_id, "question": f"{kind} {n}?", "kind": kind}, turn_id=turn_id))
+    run = await begun(catalog, *cases, kind=SetKind.LIVE, **more)
+    for record in await catalog.evaluation_sets.cases(run.set_id, caller=ANN):
+        await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=record.turn_id)
+        told = value("faithfulness", figure if record.labels["kind"] == "random" else 0.0)
+        await catalog.evaluation_runs.note_scores(run.id, record.id, judge=judge, scores=[told])
+    return run
+
+
+async def test_live_means_and_drift_are_over_the_turns_drawn_at_random(catalog: Catalog, embedder: Embedder) -> None:
+    made = Reporter(catalog=catalog, embedder=embedder, scorers=(), judges=())
+    await made.report((await live_run(catalog, {"random": 22})).id)
+    body = body_from_json((await made.report((await live_run(catalog, {"random": 22, "abstention": 25})).id)).body)
+    assert (body.run.n_cases, body.run.n_drawn_at_random) == (47, 22)
+    assert (body.scores["faithfulness"].mean, body.scores["faithfulness"].scored) == (1.0, 22)
+    assert body.drift.questions is not None
+    assert body.drift.without_good_hit is not None
+    assert (body.drift.questions.n_before, body.drift.questions.n_now) == (22, 22)
+    assert (body.drift.without_good_hit.count_now, body.drift.without_good_hit.n_now) == (0, 22)
+    assert [drift.mean_now for drift in body.drift.scores] == [1.0]
+    assert body.findings == ()
+    assert len(body.unanswered) == 25

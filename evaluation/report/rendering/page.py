@@ -12,7 +12,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from evaluation.comparing import MetricDifference, headline_differences
-from evaluation.metrics import METRICS, NOT_MEASURED
+from evaluation.metrics import METRICS, NOT_MEASURED, REASONS
 from evaluation.report.body import ReportBody
 from evaluation.report.failure_groups import terms_of
 from evaluation.report.metric_words import HEADLINES, label, meaning
@@ -140,6 +140,7 @@ def _environment() -> Environment:
         "actions": words.ACTIONS,
         "faults": words.FAULTS,
         "not_measured": NOT_MEASURED,
+        "reasons": REASONS,
     }
     environment.globals.update(shared)
     return environment

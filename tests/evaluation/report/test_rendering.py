@@ -134,6 +134,9 @@ def test_the_page_tells_the_bodys_figures(bodies: tuple[ReportBody, ReportBody],
     assert f"{recall.low:.2f} to {recall.high:.2f}" in page
     assert "needs a language model" in page
     assert "toxicity" in page
+    assert "no_method" not in page
+    assert "Footnote has no method" in page
+    assert "no document holds the answer" not in page, "nobody has said that"
     assert "judge timeout" in page
 
 
