@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import structlog
 
 from evaluation.answered import Answered
 from evaluation.known_judges import known_qualities
@@ -19,10 +20,12 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Paging
-from footnote.core.errors import NotFound
+from footnote.core.errors import InvalidInput, NotFound
 from footnote.core.offload import offload
 from footnote.core.types import Caller, Turn
 from retrieval.embedder.port import Embedder
+
+log = structlog.get_logger(__name__)
 
 N_TREND = 30
 """Earlier reports whose figures make the trend: a month of nights."""
@@ -143,10 +146,27 @@ class Reporter:
             return None
 
     async def _earlier(self, run: RunRecord, set_name: str, caller: Caller) -> tuple[ReportBody, ...]:
-        """Return the reports of the same owner's runs over the same set that were made before, newest first."""
+        """Return the reports of the same owner's runs that asked the same of the same set and were made before, newest first."""
         page = await self._catalog.reports.list(caller=caller, paging=Paging(limit=N_TREND + 1), set_name=set_name)
-        bodies = [body_from_json(record.body) for record in page.items if record.owner == run.owner and record.run_id != run.id]
+        bodies: list[ReportBody] = []
+        for record in page.items:
+            if record.owner == run.owner and record.run_id != run.id and await self._asked_alike(record.run_id, run, caller):
+                try:
+                    bodies.append(body_from_json(record.body))
+                except InvalidInput as error:  # of another version of footnote
+                    log.warning("an earlier report cannot be read", report_id=record.id, error=str(error))
         return tuple(body for body in bodies if body.run.started_at <= run.created_at)
+
+    async def _asked_alike(self, earlier_id: str, run: RunRecord, caller: Caller) -> bool:
+        """Whether an earlier run asked the same part of the same owner's set in the same collections."""
+        try:
+            earlier = await self._catalog.evaluation_runs.get(earlier_id, caller=caller)
+            sets = [await self._catalog.evaluation_sets.get(each.set_id, caller=caller) for each in (earlier, run)]
+        except NotFound:
+            return False
+        then, this = (RunConfiguration.from_json(each.configuration) for each in (earlier, run))
+        asked_alike = (then.part, then.limit, then.collection_ids) == (this.part, this.limit, this.collection_ids)
+        return asked_alike and sets[0].owner == sets[1].owner
 
     async def _before(self, earlier: Iterable[ReportBody], caller: Caller) -> _ReadRun | None:
         """Return the newest run before this one of which there still is something to compare with."""

@@ -36,6 +36,9 @@ QUESTIONS_DRIFTED = "questions_drifted"
 SCORES_DRIFTED = "scores_drifted"
 SCORE_FELL = "score_fell"
 
+N_LABELS = 100
+"""From so many labels on a judge is expected to be surely better than a coin."""
+
 _MISSES_AMONG_FIVE = "misses_among_five"
 
 
@@ -203,14 +206,18 @@ def _rise(before: Values, now: Values) -> dict[str, float]:
 def _coverage(figures: Sequence[MetricSummary], limits: Limits) -> Iterator[Finding]:
     for figure in figures:
         is_judged = figure.judge not in (None, LABELS, MEASURED) and figure.total > 0
-        if is_judged and wilson_interval(figure.scored, figure.total)[1] < limits.coverage:
-            yield Finding(LOW_COVERAGE, figure.metric, {"scored": figure.scored, "total": figure.total, "limit": limits.coverage})
+        # Where there is no whole answer no judge could score it: that is no fault of the judge's.
+        total = figure.total - sum(len(case_ids) for code, case_ids in figure.failures.items() if code.startswith("answer_"))
+        if is_judged and total and wilson_interval(figure.scored, total)[1] < limits.coverage:
+            yield Finding(LOW_COVERAGE, figure.metric, {"scored": figure.scored, "total": total, "limit": limits.coverage})
 
 
 def _judges(judges: Sequence[JudgeQuality], limits: Limits) -> Iterator[Finding]:
     for judge in judges:
         limit = max(limits.judge_accuracy, judge.expected or 0.0)
-        if judge.high < limit or judge.low < limits.judge_accuracy:
+        # Of few labels the interval is wide, and that it holds a coin's share says little of the judge.
+        is_perhaps_a_coin = judge.low < limits.judge_accuracy and judge.n >= N_LABELS
+        if judge.high < limit or is_perhaps_a_coin:
             numbers = {"balanced_accuracy": judge.balanced_accuracy, "low": judge.low, "high": judge.high, "n": judge.n, "limit": limit}
             yield Finding(JUDGE_BELOW_ITS_QUALITY, judge.judge, numbers)
 

@@ -33,9 +33,9 @@ async def run_over(
     catalog: Catalog, found: dict[str, float | None], *, by: Caller = ANN, passages: tuple[StoredPassage, ...] = (), **more: Any
 ) -> RunRecord:
     """Do a run over cases whose answers were found, or not; None where nothing answered."""
-    made = await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
+    made = more.get("made") or await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
     release = await catalog.releases.ensure_champion({"model": "smollm2"})
-    asks = RunConfiguration(principals=tuple(sorted(by.principals)))
+    asks = RunConfiguration(principals=tuple(sorted(by.principals)), **more.get("asks", {}))
     run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=asks.as_json())
     for record in await catalog.evaluation_sets.cases(made.set.id, caller=by):
         figure = found[record.key]
@@ -184,3 +184,28 @@ async def test_live_means_and_drift_are_over_the_turns_drawn_at_random(catalog: 
     assert [drift.mean_now for drift in body.drift.scores] == [1.0]
     assert body.findings == ()
     assert len(body.unanswered) == 25
+
+
+@pytest.mark.parametrize("asks", [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}])
+async def test_a_run_that_asked_otherwise_is_nothing_to_compare_with(catalog: Catalog, asks: dict[str, Any]) -> None:
+    found = {f"tide {n}": 1.0 for n in range(12)}
+    await reporter(catalog).report((await run_over(catalog, found, asks=asks)).id)
+    body = await body_of(catalog, await run_over(catalog, found))
+    assert body.comparison is None
+    assert all(len(series) == 1 for series in body.trend.values())
+    again = await body_of(catalog, await run_over(catalog, found))
+    assert again.comparison is not None
+    assert again.comparison.run_id == body.run.run_id
+
+
+async def test_another_owners_set_of_the_same_name_is_another_set(catalog: Catalog) -> None:
+    found = {f"tide {n}": 1.0 for n in range(3)}
+    bens = await imported(catalog, *(case(key) for key in found), by=BEN, principals=[f"owner:{ANN.owner}"])
+    await reporter(catalog).report((await run_over(catalog, found, made=bens)).id)
+    assert (await body_of(catalog, await run_over(catalog, found))).comparison is None
+
+
+async def test_an_earlier_report_that_cannot_be_read_hinders_no_other(catalog: Catalog) -> None:
+    run = await run_over(catalog, {"ebb": 1.0})
+    await catalog.reports.store(run.id, {"format": 0})
+    assert (await body_of(catalog, await run_over(catalog, {"ebb": 1.0}))).comparison is None

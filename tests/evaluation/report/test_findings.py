@@ -199,3 +199,20 @@ def test_a_headline_that_fell_is_a_finding_although_no_fault_explains_it() -> No
     assert (finding.code, finding.metric, finding.numbers["n"]) == (findings.SCORE_FELL, "answer_relevancy", 120)
     assert told(relevancy(0.6)).recommendation.action == "read_cases"
     assert told(relevancy(0.9)).findings == told(relevancy(0.95)).findings == ()
+
+
+def test_answers_that_were_not_given_are_no_fault_of_the_judge() -> None:
+    def failing(code: str) -> list[CaseResult]:
+        results = run_of(CASES, fail_judge=0.3)
+        rows = [tuple(replace(row, failure_code=row.failure_code and code) for row in each.scores) for each in results]
+        return [replace(each, scores=told) for each, told in zip(results, rows, strict=True)]
+
+    assert findings.LOW_COVERAGE not in codes(build(facts(), failing("answer_cancelled"), questions={}, context=Context()))
+    assert findings.LOW_COVERAGE in codes(build(facts(), failing("judge_timeout"), questions={}, context=Context()))
+
+
+def test_few_labels_do_not_doubt_a_judge_unless_they_surely_say_that_it_is_worse() -> None:
+    few = JudgeQuality(judge=JUDGE, labels="own", n=20, balanced_accuracy=0.7, low=0.5, high=0.86)
+    assert findings.JUDGE_BELOW_ITS_QUALITY not in codes(report("none", seed=1, judges=(few,)))
+    assert findings.JUDGE_BELOW_ITS_QUALITY in codes(report("none", seed=1, judges=(replace(few, n=100),)))
+    assert findings.JUDGE_BELOW_ITS_QUALITY in codes(report("none", seed=1, judges=(replace(few, high=0.6, expected=0.7),)))
