@@ -5,7 +5,7 @@ paired randomisation test, and Holm's correction counts how many metrics were lo
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, stdev
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evaluation.intervals import N_RESAMPLES, SEED, blocks_of, bootstrap_means
 from evaluation.metrics import METRICS, Direction
-from evaluation.summary import ScoreKey, ScoreRow
+from evaluation.summary import MetricSummary, ScoreKey, ScoreRow
 
 ALPHA = 0.05
 """How often one of a family of metrics may be called different although nothing is."""
@@ -145,6 +145,12 @@ def compare_runs(old: Iterable[ScoreRow], new: Iterable[ScoreRow], *, n_resample
     ]
     not_compared = sorted((before.keys() | after.keys()) - set(keys))
     return RunComparison(differences=tuple(_in_families(differences, changes)), not_compared=tuple(not_compared))
+
+
+def headline_differences(differences: Iterable[MetricDifference], scores: Mapping[str, MetricSummary]) -> tuple[MetricDifference, ...]:
+    """Return the differences of the headline figures themselves, each by the judge whose figure it is, in the order that they are in."""
+    judges = {metric: figure.judge for metric, figure in scores.items()}
+    return tuple(each for each in differences if _is_headline(each) and each.judge == judges.get(each.metric))
 
 
 def randomisation_p_values(columns: Sequence[Sequence[float]], *, seed: int = SEED, n_resamples: int = N_RESAMPLES) -> list[float]:

@@ -15,19 +15,19 @@ async def known_qualities(catalog: Catalog, judges: Iterable[tuple[str, str]]) -
     """Return the figures of judges, by name and revision; none of one that nobody has measured.
 
     A team's own labels count for more than public ones: where there are figures on those, newest first, the shipped ones are left out. What
-    was measured of another revision says nothing about this one.
+    was measured of another revision says nothing about this one. What a judge that ships is known for is the least of its shipped figures:
+    labels differ in how hard they are, and the team's are not easier than all others.
     """
     known: list[JudgeQuality] = []
     for judge, revision in judges:
         measured = await catalog.judge_qualities.of_judge(judge, revision=revision)
-        figures = [each.figures for each in measured] or [
-            each for each in shipped_qualities(judge, revision) if each["labels"] in PUBLIC_SETS
-        ]
-        known += [_told(each) for each in figures]
+        shipped = [each for each in shipped_qualities(judge, revision) if each["labels"] in PUBLIC_SETS]
+        expected = min((each["balanced_accuracy"]["value"] for each in shipped), default=None)
+        known += [_told(each.figures, expected=expected) for each in measured] or [_told(each) for each in shipped]
     return tuple(known)
 
 
-def _told(figures: Mapping[str, Any]) -> JudgeQuality:
+def _told(figures: Mapping[str, Any], *, expected: float | None = None) -> JudgeQuality:
     accuracy = figures["balanced_accuracy"]
     return JudgeQuality(
         judge=figures["judge"],
@@ -38,6 +38,7 @@ def _told(figures: Mapping[str, Any]) -> JudgeQuality:
         high=accuracy["high"],
         auroc=_value(figures["auroc"]),
         calibration_error=_value(figures["calibration_error"]),
+        expected=expected,
     )
 
 

@@ -11,10 +11,11 @@ from evaluation.known_judges import known_qualities
 from evaluation.report.body import Drift, ReportBody, RunFacts, body_from_json
 from evaluation.report.building import Context, PreviousRun, build
 from evaluation.report.drift import Matrix, question_drift, score_drift, share_change
-from evaluation.report.material import CaseResult
+from evaluation.report.material import CaseResult, counting
 from evaluation.running import RunConfiguration, caller_of, turn_of
 from evaluation.scores import Scorer
 from evaluation.sets import case_of
+from evaluation.summary import ScoreKey
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
 from footnote.core.catalog.moment import now
@@ -23,6 +24,8 @@ from footnote.core.errors import InvalidInput, NotFound
 from footnote.core.offload import offload
 from footnote.core.types import Caller, Turn
 from retrieval.embedder.port import Embedder
+
+log = structlog.get_logger(__name__)
 
 N_TREND = 30
 """Earlier reports whose figures make the trend: a month of nights."""
@@ -117,22 +120,23 @@ class Reporter:
                 continue
             case, turn_id = case_of(record), answers[record.id].turn_id
             turn = await self._turn(record, turn_id, caller)
-            n_without_good_hit += turn is not None and turn.abstained and not turn.prompt
+            answered = None if turn is None else Answered(case=case, turn=turn, passages=())
             keys[record.id], questions[record.id] = record.key, case.question
-            results.append(
-                CaseResult(
-                    case_id=record.id,
-                    release_id=run.release_id if turn is None else turn.release_id,
-                    kind=case.kind,
-                    collection_ids=() if turn is None else turn.collection_ids,
-                    answerable=case.answerable,
-                    abstained=turn is not None and Answered(case=case, turn=turn, passages=()).abstained("draft"),
-                    turn_id=turn_id,
-                    scores=tuple(scores.get(record.id, ())),
-                    is_live=record.turn_id is not None,
-                )
+            result = CaseResult(
+                case_id=record.id,
+                release_id=run.release_id if turn is None else turn.release_id,
+                kind=case.kind,
+                collection_ids=() if turn is None else turn.collection_ids,
+                answerable=case.answerable,
+                abstained=None if answered is None or answered.failure is not None else answered.abstained("draft"),
+                turn_id=turn_id,
+                scores=tuple(scores.get(record.id, ())),
+                is_live=record.turn_id is not None,
+                ended_in_error=turn is not None and turn.error_code is not None,
             )
-        facts = _facts(run, of_set, n_cases=len(results), n_unanswered=sum(result.turn_id is None for result in results))
+            results.append(result)
+            n_without_good_hit += result.counts and turn is not None and turn.abstained and not turn.prompt
+        facts = _facts(run, of_set, results)
         return _ReadRun(facts, of_set.kind, tuple(results), keys, questions, n_without_good_hit)
 
     async def _turn(self, case: CaseRecord, turn_id: str | None, caller: Caller) -> Turn | None:
@@ -144,10 +148,22 @@ class Reporter:
             return None
 
     async def _earlier(self, run: RunRecord, set_name: str, caller: Caller) -> tuple[ReportBody, ...]:
-        """Return the reports of the same owner's runs over the same set that were made before, newest first."""
+        """Return the reports of the same owner's runs that asked the same of the same set and were made before, newest first."""
         page = await self._catalog.reports.list(caller=caller, paging=Paging(limit=N_TREND + 1), set_name=set_name)
-        bodies = [_body(record) for record in page.items if record.owner == run.owner and record.run_id != run.id]
+        records = [record for record in page.items if record.owner == run.owner and record.run_id != run.id]
+        bodies = [_body(record) for record in records if await self._asked_alike(record.run_id, run, caller)]
         return tuple(body for body in bodies if body is not None and body.run.started_at <= run.created_at)
+
+    async def _asked_alike(self, earlier_id: str, run: RunRecord, caller: Caller) -> bool:
+        """Whether an earlier run asked the same part of the same owner's set in the same collections."""
+        try:
+            earlier = await self._catalog.evaluation_runs.get(earlier_id, caller=caller)
+            sets = [await self._catalog.evaluation_sets.get(each.set_id, caller=caller) for each in (earlier, run)]
+        except NotFound:
+            return False
+        then, this = (RunConfiguration.from_json(each.configuration) for each in (earlier, run))
+        asked_alike = (then.part, then.limit, then.collection_ids) == (this.part, this.limit, this.collection_ids)
+        return asked_alike and sets[0].owner == sets[1].owner
 
     async def _before(self, earlier: Iterable[ReportBody], caller: Caller) -> _ReadRun | None:
         """Return the newest run before this one of which there still is something to compare with."""
@@ -162,13 +178,15 @@ class Reporter:
         """Compare questions where people asked them; those of a written set are the same each night."""
         if this.kind != SetKind.LIVE:
             return Drift()
-        ids = list(this.questions)
-        then, today = await self._vectors(before.questions.values()), await self._vectors(this.questions[case_id] for case_id in ids)
+        earlier, today = counting(before.results), counting(this.results)
+        ids = [result.case_id for result in today if this.questions[result.case_id].strip()]
+        then = await self._vectors(before.questions[result.case_id] for result in earlier)
+        asked = await self._vectors(this.questions[case_id] for case_id in ids)
         return await offload(
             lambda: Drift(
-                questions=question_drift(then, today, ids=ids),
-                without_good_hit=share_change(before.without_good_hit, len(before.results), this.without_good_hit, len(this.results)),
-                scores=score_drift(_values(before.results), _values(this.results)),
+                questions=question_drift(then, asked, ids=ids),
+                without_good_hit=share_change(before.without_good_hit, len(earlier), this.without_good_hit, len(today)),
+                scores=score_drift(_values(earlier), _values(today)),
             )
         )
 
@@ -199,7 +217,7 @@ def _renamed(result: CaseResult, case_id: str) -> CaseResult:
     return replace(result, case_id=case_id, scores=rows)
 
 
-def _facts(run: RunRecord, of_set: EvaluationSetRecord, *, n_cases: int, n_unanswered: int) -> RunFacts:
+def _facts(run: RunRecord, of_set: EvaluationSetRecord, results: Sequence[CaseResult]) -> RunFacts:
     return RunFacts(
         run_id=run.id,
         release_id=run.release_id,
@@ -209,16 +227,17 @@ def _facts(run: RunRecord, of_set: EvaluationSetRecord, *, n_cases: int, n_unans
         set_sha256=of_set.sha256,
         started_at=run.created_at,
         finished_at=run.finished_at or now(),
-        n_cases=n_cases,
-        n_unanswered_cases=n_unanswered,
+        n_cases=len(results),
+        n_unanswered_cases=sum(result.has_failed for result in results),
+        n_drawn_at_random=len(counting(results)) if of_set.kind == SetKind.LIVE else None,
     )
 
 
-def _values(results: Sequence[CaseResult]) -> dict[str, list[float]]:
-    """Return the values of drafts and turns by metric."""
-    values: dict[str, list[float]] = {}
+def _values(results: Sequence[CaseResult]) -> dict[ScoreKey, list[float]]:
+    """Return the values of drafts and turns, never those of two judges together."""
+    values: dict[ScoreKey, list[float]] = {}
     for result in results:
         for score in result.scores:
             if score.value is not None and score.target != "shown":
-                values.setdefault(score.metric, []).append(score.value)
+                values.setdefault(ScoreKey(metric=score.metric, target=score.target, judge=score.judge), []).append(score.value)
     return values

@@ -12,7 +12,6 @@ from typing import Any, Protocol, Self
 import structlog
 
 from evaluation.answered import ANSWER_FAILED, Answered
-from evaluation.cases import Case
 from evaluation.labels import CitedSpan
 from evaluation.scores import Score, Scorer
 from evaluation.sets import case_of

@@ -18,7 +18,7 @@ from footnote.core.errors import InvalidInput
 FORMAT = 1
 """Grows when a body is no longer read by what wrote the one before."""
 
-Action = Literal["nothing", "re_tune", "add_documents", "check_retrieval", "check_judge"]
+Action = Literal["nothing", "mend_errors", "check_retrieval", "re_tune", "check_judge", "add_documents", "read_cases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class RunFacts:
     n_cases: int
     n_unanswered_cases: int = 0
     """Cases that ended in an error in place of an answer."""
+    n_drawn_at_random: int | None = None
+    """Of a sample of live turns those that stand for all: means, findings and drift are over them alone. None where all cases count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluation.comparing import compare_runs
+from evaluation.comparing import compare_runs, headline_differences
 from evaluation.metrics import METRICS
 from evaluation.report.body import (
     Comparison,
@@ -21,7 +21,7 @@ from evaluation.report.body import (
 )
 from evaluation.report.failure_groups import group_failures
 from evaluation.report.findings import Limits, find, signals
-from evaluation.report.material import CaseResult
+from evaluation.report.material import CaseResult, Judges, counting, judges_of
 from evaluation.report.metric_words import COSTS, HEADLINES
 from evaluation.report.recommendation import recommend
 from evaluation.report.trend import trend
@@ -35,8 +35,10 @@ _HARM = {
     "invents": 1.1,
     "cites_wrong_passage": 1.0,
     "answer_missing": 0.8,
+    "answer_wrong": 0.8,
     "personal_data": 0.8,
     "declines_with_source": 0.6,
+    "declines": 0.5,
     "declines_without_source": 0.5,
     "retrieval_misses": 0.4,
 }
@@ -80,21 +82,26 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
 
     Args:
         run: which run it was.
-        results: all cases of the run with their rows, also those that an error answered.
+        results: all cases of the run with their rows, also those that an error answered. Of live turns those alone count for means,
+            findings and drift that were drawn at random; the others stand among the worst cases, in the groups of failures and among
+            what was not answered.
         questions: the questions by case id. They decide which failures are grouped together, and nothing of them is in the body.
         context: what came before, and what is known of questions and judges.
     """
-    summary = _summary(results, reasons=context.reasons)
+    counted = counting(results)
+    before = None if context.previous is None else counting(context.previous.results)
+    summary = _summary(counted, reasons=context.reasons)
     scores = {name: headline for name, headline in summary.headline().items() if name in HEADLINES}
     scores = {name: scores[name] for name in HEADLINES if name in scores}
-    comparison = _comparison(context.previous, results)
+    comparison = _comparison(context.previous, before or (), counted)
     found = find(
-        results,
-        before=context.previous.results if context.previous else None,
+        counted,
+        before=before,
         figures=summary.scores,
         drift=context.drift,
         judges=context.judges,
         limits=context.limits,
+        differences=() if comparison is None else headline_differences(comparison.differences, scores),
     )
     worst = worst_cases(results)
     return ReportBody(
@@ -102,16 +109,16 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
         scores=scores,
         shown_scores=_shown_scores(summary.scores),
         figures=summary.scores,
-        by_release=_groups(summary, "release", results, lambda result: (result.release_id,)),
-        by_collection=_groups(summary, "collection", results, lambda result: result.collection_ids),
-        by_kind=_groups(summary, "kind", results, lambda result: (result.kind,)),
+        by_release=_groups(summary, "release", counted, lambda result: (result.release_id,)),
+        by_collection=_groups(summary, "collection", counted, lambda result: result.collection_ids),
+        by_kind=_groups(summary, "kind", counted, lambda result: (result.kind,)),
         comparison=comparison,
         trend=trend(context.earlier, run=run, scores=scores),
         drift=context.drift,
         worst_cases=worst[:N_WORST],
         failure_groups=group_failures(questions, {case.case_id for case in worst}),
         unanswered=_unanswered(results),
-        costs=_costs(results),
+        costs=_costs(counted),
         judges=tuple(context.judges),
         findings=found,
         recommendation=recommend(found),
@@ -120,18 +127,19 @@ def build(run: RunFacts, results: Sequence[CaseResult], *, questions: Mapping[st
 
 def worst_cases(results: Sequence[CaseResult]) -> tuple[WorstCase, ...]:
     """Return all cases with a fault, the worst first, cases with an error in place of an answer before all others."""
-    by_code = signals(results)
+    judges = judges_of(results)
+    by_code = signals(results, judges)
     ranked: list[tuple[float, WorstCase]] = []
     for result in results:
         values = {code: by_code[code][result.case_id] for code in _HARM if result.case_id in by_code[code]}
         faults = [code for code, value in values.items() if value >= _FAULTY]
-        if result.turn_id is None:
+        if result.has_failed:
             faults, harm = ["no_answer"], 10.0
         else:
             harm = sum(_HARM[code] * values[code] for code in faults)
         if faults:
             told = sorted(faults, key=lambda code: -_HARM.get(code, 2.0))
-            case = WorstCase(case_id=result.case_id, turn_id=result.turn_id, faults=tuple(told), values=_headline_values(result))
+            case = WorstCase(case_id=result.case_id, turn_id=result.turn_id, faults=tuple(told), values=_headline_values(result, judges))
             ranked.append((harm, case))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].case_id))
     return tuple(case for _, case in ranked)
@@ -162,10 +170,10 @@ def _groups(summary: Summary, by: str, results: Sequence[CaseResult], names_of: 
     return tuple(groups)
 
 
-def _comparison(previous: PreviousRun | None, results: Sequence[CaseResult]) -> Comparison | None:
+def _comparison(previous: PreviousRun | None, earlier: Sequence[CaseResult], results: Sequence[CaseResult]) -> Comparison | None:
     if previous is None:
         return None
-    before = [score for result in previous.results for score in result.scores]
+    before = [score for result in earlier for score in result.scores]
     differences = compare_runs(before, [score for result in results for score in result.scores]).differences
     order = {name: place for place, name in enumerate(HEADLINES)}
     return Comparison(
@@ -185,9 +193,10 @@ def _unanswered(results: Sequence[CaseResult]) -> tuple[UnansweredQuestion, ...]
 
 
 def _costs(results: Sequence[CaseResult]) -> tuple[Spread, ...]:
+    judges = judges_of(results)
     spreads: list[Spread] = []
     for metric in COSTS:
-        values = [value for result in results if (value := result.value(metric, "turn")) is not None]
+        values = [value for result in results if (value := result.value(metric, "turn", judges)) is not None]
         if values:
             p50, p95 = (float(each) for each in np.percentile(values, [50, 95]))
             total = math.fsum(values)
@@ -195,6 +204,6 @@ def _costs(results: Sequence[CaseResult]) -> tuple[Spread, ...]:
     return tuple(spreads)
 
 
-def _headline_values(result: CaseResult) -> dict[str, float]:
-    values = {name: result.value(name, METRICS[name].headline_target) for name in HEADLINES}
+def _headline_values(result: CaseResult, judges: Judges) -> dict[str, float]:
+    values = {name: result.value(name, METRICS[name].headline_target, judges) for name in HEADLINES}
     return {name: value for name, value in values.items() if value is not None}

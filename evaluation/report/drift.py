@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.comparing import holm
+from evaluation.summary import ScoreKey
 
 Matrix = NDArray[np.float64]
+Samples = Mapping[ScoreKey, Sequence[float]]
+"""Values that may be told as one distribution: of one metric, target and judge."""
 
 LEVEL = 0.01
 """The share of false alarms of each test."""
@@ -82,6 +85,8 @@ class ScoreDrift:
     """
 
     metric: str
+    target: str
+    judge: str
     mean_before: float
     mean_now: float
     n_before: int
@@ -158,8 +163,8 @@ def wilson_interval(count: float, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def score_drift(before: Mapping[str, Sequence[float]], now: Mapping[str, Sequence[float]], *, seed: int = SEED) -> tuple[ScoreDrift, ...]:
-    """Say of each metric that both samples have whether its values are distributed as before.
+def score_drift(before: Samples, now: Samples, *, seed: int = SEED) -> tuple[ScoreDrift, ...]:
+    """Say of each metric, target and judge that both samples have whether the values are distributed as before.
 
     Two-sample test of Kolmogorov and Smirnov with the p-value by permutation, since most scores have many ties; p-values of all metrics
     together by Holm (1979). For samples of *different* cases: the same cases are compared in pairs, which sees much smaller changes.
@@ -170,7 +175,9 @@ def score_drift(before: Mapping[str, Sequence[float]], now: Mapping[str, Sequenc
     adjusted = holm([p_value for _, p_value in tested])
     return tuple(
         ScoreDrift(
-            metric=name,
+            metric=name.metric,
+            target=name.target,
+            judge=name.judge,
             mean_before=float(np.mean(before[name])),
             mean_now=float(np.mean(now[name])),
             n_before=len(before[name]),

@@ -1,8 +1,12 @@
 """What a report is made of: each case of a run with its scores, and no text."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluation.live_sample import STRATA
 from evaluation.summary import ScoreRow, judge_rank
+
+_LOOKED_FOR = frozenset(STRATA) - {"random"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +17,11 @@ class CaseResult:
         kind: how the set groups it.
         collection_ids: where its answer was searched for.
         answerable: as in the set; None where nobody has said.
-        abstained: whether the draft declined to answer.
+        abstained: whether the draft declined to answer; None where there is no whole draft: it was broken off or erased.
         turn_id: the turn that answered it; None where an error did.
         scores: all its rows.
         is_live: whether somebody asked it, rather than that it was written for the set.
+        ended_in_error: whether its turn was broken off by an error.
     """
 
     case_id: str
@@ -24,12 +29,50 @@ class CaseResult:
     kind: str
     collection_ids: tuple[str, ...]
     answerable: bool | None
-    abstained: bool
+    abstained: bool | None
     turn_id: str | None
     scores: tuple[ScoreRow, ...]
     is_live: bool = False
+    ended_in_error: bool = False
 
-    def value(self, metric: str, target: str) -> float | None:
-        """Return its score by the judge that reports put first; None where it has none."""
-        scored = [score for score in self.scores if (score.metric, score.target) == (metric, target) and score.value is not None]
-        return min(scored, key=lambda score: judge_rank(score.judge)).value if scored else None
+    @property
+    def counts(self) -> bool:
+        """Whether it stands for others, so that means may hold it: of live turns those drawn at random alone, not those looked for."""
+        return not (self.is_live and self.kind in _LOOKED_FOR)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether an error stands in the place of its answer."""
+        return self.turn_id is None or self.ended_in_error
+
+    def value(self, metric: str, target: str, judges: "Judges") -> float | None:
+        """Return its score by the one judge of these that scores this metric for all cases; None where it has none."""
+        judge = judges.get((metric, target))
+        return next((each.value for each in self.scores if (each.metric, each.target, each.judge) == (metric, target, judge)), None)
+
+
+def counting(results: Sequence[CaseResult]) -> tuple[CaseResult, ...]:
+    """Return the cases over which means, findings and drift are; the others show what went wrong, one by one."""
+    return tuple(result for result in results if result.counts)
+
+
+Judges = Mapping[tuple[str, str], str]
+"""By metric and target the one judge whose scores are looked at: two judges' scores are no scale to compare cases or runs on."""
+
+
+def judges_of(now: Sequence[CaseResult], before: Sequence[CaseResult] | None = None) -> Judges:
+    """Return of each metric and target one judge for all cases, of this run and the one before.
+
+    It is one that gave values to both runs, where there is one, and of several the one that reports put first.
+    """
+    here, there = _judges_with_values(now), _judges_with_values(before or ())
+    return {key: min(judges & there.get(key, set()) or judges, key=judge_rank) for key, judges in here.items()}
+
+
+def _judges_with_values(results: Sequence[CaseResult]) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for result in results:
+        for score in result.scores:
+            if score.value is not None:
+                found.setdefault((score.metric, score.target), set()).add(score.judge)
+    return found

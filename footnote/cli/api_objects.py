@@ -309,7 +309,9 @@ class Finding(ApiObject):
 class Recommendation(ApiObject):
     """What to do first."""
 
-    action: str = Field(description="`nothing`, `re_tune`, `add_documents`, `check_retrieval` or `check_judge`.")
+    action: str = Field(
+        description="`nothing`, `mend_errors`, `check_retrieval`, `re_tune`, `check_judge`, `add_documents` or `read_cases`."
+    )
     because: list[Finding] = Field(description="The findings that say so, the leading one first.")
     then: list[str] = Field(description="What else there is to do afterwards.")
 

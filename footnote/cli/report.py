@@ -15,10 +15,12 @@ LATEST = "latest"
 
 ACTIONS = {
     "nothing": "Nothing to do.",
+    "mend_errors": "Mend the errors: questions got no answer.",
     "re_tune": "Re-tune: the answers are at fault, and their sources were found.",
     "add_documents": "Add documents: people ask what they do not hold.",
     "check_retrieval": "Check retrieval: the sources are not found.",
     "check_judge": "Check the judge before anything that it says.",
+    "read_cases": "Read the worst cases: a score fell, and no single fault explains it.",
 }
 
 

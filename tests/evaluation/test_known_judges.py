@@ -1,7 +1,7 @@
 """Which figures of a judge reports carry."""
 
 from evaluation.judge_quality import ServingJudge, shipped_qualities
-from evaluation.known_judges import known_qualities
+from evaluation.known_judges import PUBLIC_SETS, known_qualities
 from footnote.core.catalog.catalog import Catalog
 from serving.judge.local import LocalJudge
 
@@ -31,6 +31,9 @@ async def test_the_team_s_own_labels_count_for_more(catalog: Catalog, embedder):
     )
     (known,) = await known_qualities(catalog, [(judge.name, judge.revision)])
     assert (known.labels, known.n, known.low, known.auroc, known.calibration_error) == ("ours.jsonl", 80, 0.7, None, 0.1)
+    assert known.expected == min(
+        each["balanced_accuracy"]["value"] for each in shipped_qualities(judge.name, judge.revision) if each["labels"] in PUBLIC_SETS
+    )
 
 
 async def test_another_fit_of_a_judge_is_another_judge(catalog: Catalog, embedder):

@@ -1,9 +1,13 @@
 """Reports from the catalog's rows: what they compare with, and what a reader gets to see of the cases."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from evaluation.label_metrics import LabelScorer
+from evaluation.report import findings
 from evaluation.report.body import ReportBody, body_from_json
 from evaluation.report.rendering.texts import CaseTexts, Missing
 from evaluation.report_texts import questions_of, texts_of
@@ -12,7 +16,7 @@ from evaluation.running import RunConfiguration
 from evaluation.scores import Scorer
 from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, CaseScoreDraft, RunRecord
+from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, CaseScoreDraft, RunRecord, SetKind
 from footnote.core.types import Caller, StoredPassage
 from retrieval.embedder.port import Embedder
 from tests.core.catalog.evaluation_story import asked, failure, imported, value
@@ -36,9 +40,9 @@ async def run_over(
     catalog: Catalog, found: dict[str, float | None], *, by: Caller = ANN, passages: tuple[StoredPassage, ...] = (), **more: Any
 ) -> RunRecord:
     """Do a run over cases whose answers were found, or not; None where nothing answered."""
-    made = await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
+    made = more.get("made") or await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
     release = await catalog.releases.ensure_champion({"model": "smollm2"})
-    asks = RunConfiguration(principals=tuple(sorted(by.principals)))
+    asks = RunConfiguration(principals=tuple(sorted(by.principals)), **more.get("asks", {}))
     run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=asks.as_json())
     for record in await catalog.evaluation_sets.cases(made.set.id, caller=by):
         figure = found[record.key]
@@ -153,3 +157,86 @@ async def test_what_was_erased_is_said_to_be(catalog: Catalog) -> None:
     texts = await texts_of(catalog, body, caller=ANN)
     assert sorted(type(each).__name__ for each in texts.values()) == ["CaseTexts", "Missing"]
     assert Missing.ERASED in texts.values()
+
+
+ERRED = {"error_code": "generation_failed", "draft": "", "shown": ""}
+STOPPED = {"finish_reason": "cancelled", "draft": ""}
+
+
+@pytest.mark.parametrize(("lost", "n_errors"), [(None, 12), (ERRED, 12), (STOPPED, 0)])
+async def test_an_answer_that_was_not_given_is_neither_one_that_declines_nor_one_that_does_not(
+    catalog: Catalog, lost: dict[str, Any] | None, n_errors: int
+) -> None:
+    cases = [replace(each, labels={**each.labels, "answerable": False}) for each in (case(f"tide {n}") for n in range(12))]
+    run = await begun(catalog, *cases)
+    for record in await catalog.evaluation_sets.cases(run.set_id, caller=ANN):
+        turn_id = None if lost is None else await asked(catalog, run_id=run.id, **lost)
+        error = "GenerationTimeout" if turn_id is None else None
+        await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=turn_id, error_code=error)
+    body = await body_of(catalog, run)
+    assert body.run.n_unanswered_cases == n_errors
+    assert [finding.code for finding in body.findings] == [findings.ANSWERS_FAILED] * bool(n_errors)
+    assert body.unanswered == ()
+
+
+async def begun(catalog: Catalog, *cases: CaseDraft, by: Caller = ANN, kind: SetKind = SetKind.GOLDEN, **asks: Any) -> RunRecord:
+    made = await imported(catalog, *cases, by=by, kind=kind)
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    configuration = RunConfiguration(principals=tuple(sorted(by.principals)), **asks).as_json()
+    return await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=configuration)
+
+
+async def live_run(catalog: Catalog, n_per_kind: dict[str, int], *, judge: str = "labels", figure: float = 1.0, **more: Any) -> RunRecord:
+    """Do a run over live turns, so many of each stratum; the turns that were looked for found nothing and are not faithful."""
+    cases: list[CaseDraft] = []
+    for kind, n_turns in n_per_kind.items():
+        for n in range(n_turns):
+            abstained: dict[str, Any] = {} if kind == "random" else {"abstained": True, "prompt": (), "draft": ""}
+            turn_id = await asked(catalog, **abstained)
+            cases.append(CaseDraft(key=turn_id, labels={"id": turn_id, "question": f"{kind} {n}?", "kind": kind}, turn_id=turn_id))
+    run = await begun(catalog, *cases, kind=SetKind.LIVE, **more)
+    for record in await catalog.evaluation_sets.cases(run.set_id, caller=ANN):
+        await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=record.turn_id)
+        told = value("faithfulness", figure if record.labels["kind"] == "random" else 0.0)
+        await catalog.evaluation_runs.note_scores(run.id, record.id, judge=judge, scores=[told])
+    return run
+
+
+async def test_live_means_and_drift_are_over_the_turns_drawn_at_random(catalog: Catalog, embedder: Embedder) -> None:
+    made = Reporter(catalog=catalog, embedder=embedder, scorers=(), judges=())
+    await made.report((await live_run(catalog, {"random": 22})).id)
+    body = body_from_json((await made.report((await live_run(catalog, {"random": 22, "abstention": 25})).id)).body)
+    assert (body.run.n_cases, body.run.n_drawn_at_random) == (47, 22)
+    assert (body.scores["faithfulness"].mean, body.scores["faithfulness"].scored) == (1.0, 22)
+    assert body.drift.questions is not None
+    assert body.drift.without_good_hit is not None
+    assert (body.drift.questions.n_before, body.drift.questions.n_now) == (22, 22)
+    assert (body.drift.without_good_hit.count_now, body.drift.without_good_hit.n_now) == (0, 22)
+    assert [drift.mean_now for drift in body.drift.scores] == [1.0]
+    assert body.findings == ()
+    assert len(body.unanswered) == 25
+
+
+@pytest.mark.parametrize("asks", [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}])
+async def test_a_run_that_asked_otherwise_is_nothing_to_compare_with(catalog: Catalog, asks: dict[str, Any]) -> None:
+    found = {f"tide {n}": 1.0 for n in range(12)}
+    await reporter(catalog).report((await run_over(catalog, found, asks=asks)).id)
+    body = await body_of(catalog, await run_over(catalog, found))
+    assert body.comparison is None
+    assert all(len(series) == 1 for series in body.trend.values())
+    again = await body_of(catalog, await run_over(catalog, found))
+    assert again.comparison is not None
+    assert again.comparison.run_id == body.run.run_id
+
+
+async def test_another_owners_set_of_the_same_name_is_another_set(catalog: Catalog) -> None:
+    found = {f"tide {n}": 1.0 for n in range(3)}
+    bens = await imported(catalog, *(case(key) for key in found), by=BEN, principals=[f"owner:{ANN.owner}"])
+    await reporter(catalog).report((await run_over(catalog, found, made=bens)).id)
+    assert (await body_of(catalog, await run_over(catalog, found))).comparison is None
+
+
+async def test_an_earlier_report_that_cannot_be_read_hinders_no_other(catalog: Catalog) -> None:
+    run = await run_over(catalog, {"ebb": 1.0})
+    await catalog.reports.store(run.id, {"format": 0})
+    assert (await body_of(catalog, await run_over(catalog, {"ebb": 1.0}))).comparison is None

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from evaluation.comparing import MetricDifference
-from evaluation.metrics import METRICS, NOT_MEASURED
+from evaluation.comparing import MetricDifference, headline_differences
+from evaluation.metrics import METRICS, NOT_MEASURED, REASONS
 from evaluation.report.body import ReportBody
 from evaluation.report.failure_groups import terms_of
 from evaluation.report.metric_words import HEADLINES, label, meaning
@@ -60,7 +60,7 @@ def render(body: ReportBody, texts: Texts, *, base_url: str = "", questions: Map
             **_shared(texts, base_url=base_url),
             body=body,
             contents=_CONTENTS,
-            moved=_by_metric(headline),
+            moved=_by_metric(headline, body),
             headline_differences=headline,
             told_differences=(*headline, *moved_otherwise),
             reach=_reach((*headline, *moved_otherwise)),
@@ -100,7 +100,7 @@ def render_comparison(
             right=right,
             names=measured,
             neither=[name for name in HEADLINES if name not in measured],
-            moved=_by_metric(headline),
+            moved=_by_metric(headline, left, right),
             headline_differences=headline,
             reach=_reach(headline),
             costs=[(metric, costs["left"].get(metric), costs["right"].get(metric)) for metric in {**costs["left"], **costs["right"]}],
@@ -140,6 +140,7 @@ def _environment() -> Environment:
         "actions": words.ACTIONS,
         "faults": words.FAULTS,
         "not_measured": NOT_MEASURED,
+        "reasons": REASONS,
     }
     environment.globals.update(shared)
     return environment
@@ -195,9 +196,11 @@ def _is_share(difference: MetricDifference) -> bool:
     return metric is not None and metric.unit == "share"
 
 
-def _by_metric(differences: Sequence[MetricDifference]) -> dict[str, MetricDifference]:
-    """Return one difference for each metric: that of the judge whose figure stands above."""
-    return {each.metric: each for each in reversed(differences)}
+def _by_metric(differences: Sequence[MetricDifference], *bodies: ReportBody) -> dict[str, MetricDifference]:
+    """Return for each metric the difference by the judge whose figures stand beside it; none where the bodies' are of different judges."""
+    for body in bodies:
+        differences = headline_differences(differences, body.scores)
+    return {each.metric: each for each in differences}
 
 
 def _reach(differences: Sequence[MetricDifference]) -> float:

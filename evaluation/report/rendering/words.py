@@ -11,10 +11,12 @@ from evaluation.report.metric_words import label
 from evaluation.summary import NO_ROWS, MetricSummary
 
 ACTIONS = {
-    "nothing": ("Nothing to do", "No figure is below its limit, and nothing moved that chance would not move."),
+    "nothing": ("Nothing to do", "No fault was found that asks for a change, and no headline score fell by more than chance would."),
+    "mend_errors": ("Mend the errors", "Questions got an error in place of an answer; the server's log says which."),
     "re_tune": ("Re-tune", "The sources are found, and the model does not make the right answer of them."),
     "add_documents": ("Add documents", "People ask what no document answers."),
     "check_retrieval": ("Check retrieval", "The documents hold answers that the search does not bring up."),
+    "read_cases": ("Read the worst cases", "A score fell, and no single fault explains it."),
     "check_judge": ("Check the judge", "The scores cannot be trusted before the judge is."),
 }
 """What to do, and why in general; the findings say why in numbers."""
@@ -28,6 +30,8 @@ FAULTS = {
     findings.PERSONAL_DATA: "holds personal data from nowhere",
     findings.DECLINES_WITH_SOURCE: "declined with the source at hand",
     findings.DECLINES_WITHOUT_SOURCE: "declined: the source was not found",
+    findings.DECLINES: "declined an answerable question",
+    findings.ANSWER_WRONG: "lacks the expected answer",
     findings.RETRIEVAL_MISSES: "sources not among the hits",
 }
 
@@ -47,6 +51,7 @@ def _share(what: str) -> _Sentence:
 
 
 _FINDINGS: dict[str, _Sentence] = {
+    findings.ANSWERS_FAILED: _share("Questions that ended in an error"),
     findings.RETRIEVAL_CUT_SHORT: _share("Sources beyond the first five hits are gone; not among ten hits"),
     findings.RETRIEVAL_MISSES: _share("Sources not among the first ten hits"),
     findings.DECLINES_WITHOUT_SOURCE: _share("Answerable questions declined because no source was found"),
@@ -54,6 +59,8 @@ _FINDINGS: dict[str, _Sentence] = {
     findings.INVENTS: _share("Statements that the passages do not support"),
     findings.ANSWER_MISSING: _share("Answers that miss what the passages hold"),
     findings.CITES_WRONG_PASSAGE: _share("Right answers that cite a wrong passage"),
+    findings.DECLINES: _share("Answerable questions declined"),
+    findings.ANSWER_WRONG: _share("Answers that lack the expected words"),
     findings.NEVER_DECLINES: _share("Questions answered although no document holds the answer"),
     findings.PERSONAL_DATA: _share("Answers with personal data that stands in no passage"),
     findings.LOW_COVERAGE: lambda n: (
@@ -67,12 +74,13 @@ _FINDINGS: dict[str, _Sentence] = {
         f"Questions without a good hit: {percent(n['now'])} in place of {percent(n['before'])}, of {n['n']:.0f} asked."
     ),
     findings.QUESTIONS_DRIFTED: lambda n: f"People ask other things than before ({n['n']:.0f} questions, {chance(n['p_value'])}).",
+    findings.SCORE_FELL: lambda n: f"went from {n['before']:.2f} to {n['now']:.2f} over {n['n']:.0f} cases ({chance(n['p_value'])}).",
     findings.SCORES_DRIFTED: lambda n: (
         f"of live answers went from {n['before']:.2f} to {n['now']:.2f} ({n['n']:.0f} answers, {chance(n['p_value'])})."
     ),
 }
 
-_NAMED = {findings.LOW_COVERAGE, findings.JUDGE_BELOW_ITS_QUALITY, findings.SCORES_DRIFTED}
+_NAMED = {findings.LOW_COVERAGE, findings.JUDGE_BELOW_ITS_QUALITY, findings.SCORES_DRIFTED, findings.SCORE_FELL}
 
 
 def sentence(finding: Finding) -> str:
@@ -82,7 +90,11 @@ def sentence(finding: Finding) -> str:
     told = _FINDINGS[finding.code](finding.numbers)
     if finding.code not in _NAMED:
         return told
-    return f"{label(finding.metric)} {told}" if finding.code == findings.SCORES_DRIFTED else f"{label(finding.metric)}: {told}"
+    return (
+        f"{label(finding.metric)} {told}"
+        if finding.code in (findings.SCORES_DRIFTED, findings.SCORE_FELL)
+        else f"{label(finding.metric)}: {told}"
+    )
 
 
 def percent(share: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -116,3 +117,24 @@ def test_the_same_rows_in_another_order_give_the_same_figures() -> None:
 
 def _fields(result):
     return {name: getattr(result, name) for name in result.__dataclass_fields__}
+
+
+def test_of_live_turns_those_that_were_looked_for_count_for_no_mean_and_stand_among_the_worst() -> None:
+    results = [replace(each, is_live=True, kind="random") for each in run_of(CASES)]
+    looked_for = [replace(each, kind="thumbs_down", scores=_told(each, 0.0)) for each in results[:30]]
+    counted = results[30:]
+    context = Context(previous=PreviousRun(facts(night=1), [replace(each, scores=_told(each, 1.0)) for each in results]))
+    body = build(facts(), [*looked_for, *counted], questions={}, context=context)
+    alone = build(facts(), counted, questions={}, context=context)
+    assert (body.scores, body.costs, body.findings, body.comparison) == (alone.scores, alone.costs, alone.findings, alone.comparison)
+    assert [group.name for group in body.by_kind] == ["random"]
+    assert {case.case_id for case in body.worst_cases} & {each.case_id for each in looked_for}
+    written = [replace(each, is_live=False) for each in looked_for]
+    assert (
+        build(facts(), [*written, *counted], questions={}, context=context).scores["faithfulness"].scored
+        > body.scores["faithfulness"].scored
+    )
+
+
+def _told(result, value: float):
+    return tuple(replace(row, value=value) if row.metric == "faithfulness" else row for row in result.scores)

@@ -7,10 +7,15 @@ import pytest
 
 from evaluation.cases import read_cases
 from evaluation.report.drift import MAX_VECTORS, question_drift, score_drift, share_change, wilson_interval
+from evaluation.summary import ScoreKey
 from retrieval.embedder.port import Embedder
 
 QUESTIONS = Path(__file__).parents[3] / "examples" / "handbook-questions.jsonl"
 N_SEEDS = 60
+
+
+def key(metric: str, *, judge: str = "labels") -> ScoreKey:
+    return ScoreKey(metric=metric, target="draft", judge=judge)
 
 
 def names(n: int) -> list[str]:
@@ -96,11 +101,11 @@ def test_wilsons_interval_is_right_at_the_ends() -> None:
 
 def test_scores_that_fell_are_found_and_those_of_a_split_are_not() -> None:
     random = np.random.default_rng(6)
-    before = {"faithfulness": random.choice([1, 0.5, 0], size=90, p=[0.8, 0.15, 0.05]), "citations": random.random(90) < 0.8}
+    before = {key("faithfulness"): random.choice([1, 0.5, 0], size=90, p=[0.8, 0.15, 0.05]), key("citations"): random.random(90) < 0.8}
     now = {
-        "faithfulness": random.choice([1, 0.5, 0], size=90, p=[0.45, 0.3, 0.25]),
-        "citations": random.random(90) < 0.8,
-        "mrr": [1.0] * 90,
+        key("faithfulness"): random.choice([1, 0.5, 0], size=90, p=[0.45, 0.3, 0.25]),
+        key("citations"): random.random(90) < 0.8,
+        key("mrr"): [1.0] * 90,
     }
     found = {drift.metric: drift for drift in score_drift(before, now)}
     assert found.keys() == {"faithfulness", "citations"}
@@ -109,12 +114,20 @@ def test_scores_that_fell_are_found_and_those_of_a_split_are_not() -> None:
     n_alarms = 0
     for seed in range(N_SEEDS):
         values = np.random.default_rng(seed).choice([1, 0.5, 0], size=(4, 120), p=[0.7, 0.2, 0.1])
-        split = [{f"metric {row}": part for row, part in enumerate(half)} for half in (values[:, :60], values[:, 60:])]
+        split = [{key(f"metric {row}"): part for row, part in enumerate(half)} for half in (values[:, :60], values[:, 60:])]
         n_alarms += any(drift.drifted for drift in score_drift(split[0], split[1]))
     assert n_alarms <= 0.05 * N_SEEDS
 
 
 def test_a_large_difference_of_distributions_is_measured_exactly() -> None:
-    (drift,) = score_drift({"citations": [1.0] * 30 + [0.0] * 10}, {"citations": [1.0] * 10 + [0.0] * 30})
+    (drift,) = score_drift({key("citations"): [1.0] * 30 + [0.0] * 10}, {key("citations"): [1.0] * 10 + [0.0] * 30})
     assert drift.distance == pytest.approx(0.5)
     assert (drift.mean_before, drift.mean_now) == (0.75, 0.25)
+
+
+def test_scores_of_two_judges_are_two_distributions() -> None:
+    lenient, strict = key("faithfulness", judge="local-1"), key("faithfulness", judge="ragas:one")
+    before = {lenient: [0.9] * 40}
+    assert score_drift(before, {strict: [0.4] * 40}) == ()
+    (drift,) = score_drift(before, {lenient: [0.9] * 40, strict: [0.4] * 40})
+    assert (drift.judge, drift.target, drift.mean_now) == ("local-1", "draft", pytest.approx(0.9))

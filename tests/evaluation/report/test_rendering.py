@@ -134,6 +134,9 @@ def test_the_page_tells_the_bodys_figures(bodies: tuple[ReportBody, ReportBody],
     assert f"{recall.low:.2f} to {recall.high:.2f}" in page
     assert "needs a language model" in page
     assert "toxicity" in page
+    assert "no_method" not in page
+    assert "Footnote has no method" in page
+    assert "no document holds the answer" not in page, "nobody has said that"
     assert "judge timeout" in page
 
 
@@ -207,3 +210,19 @@ def _luminance(colour: str) -> float:
     channels = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
     red, green, blue = (channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_what_moved_stands_beside_the_figure_of_the_same_judge(bodies: tuple[ReportBody, ReportBody]) -> None:
+    body = bodies[1]
+    assert body.comparison is not None
+    own = next(each for each in body.comparison.differences if (each.metric, each.target) == ("faithfulness", "draft"))
+    others = replace(own, judge="another-judge", old=0.1237, difference=-0.4321, p_adjusted=0.001)
+    differences = (others, *(each for each in body.comparison.differences if each is not own), own)
+    both = replace(body, comparison=replace(body.comparison, differences=differences))
+    page = render(both, example.texts())
+    scores, moved = page[page.index('id="scores"') : page.index('id="moved"')], page[page.index('id="moved"') : page.index('id="worst"')]
+    assert "−0.43" not in scores
+    assert "another-judge" in moved
+    alone = replace(both, comparison=replace(body.comparison, differences=(others,)))
+    assert "−0.43" not in render(alone, {}).split('id="moved"')[0]
+    assert "−0.43" not in render_comparison(body, alone, (others,), {}), "neither figure is that judge's"
