@@ -88,11 +88,12 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         eraser = _start_eraser(stack, stores)
         generator = await create_generator(settings.generator, data_dir=directory.path)
         stack.push_async_callback(generator.close)
-        answering = await _answering(
+        answering = await create_answering(
             settings,
             stores=stores,
             embedder=embedder,
             generator=generator,
+            searcher=_searcher(settings, stores, telemetry),
             telemetry=telemetry,
             release_of=stores.catalog.releases.ensure_champion,
         )
@@ -213,12 +214,17 @@ class Answering:
     answerer: Callable[[int], Answerer]
 
 
-async def _answering(
+def _searcher(settings: Settings, stores: Stores, telemetry: Telemetry) -> Searcher:
+    return Searcher(spaces=stores.spaces, catalog=stores.catalog, settings=settings.retrieval, telemetry=telemetry)
+
+
+async def create_answering(
     settings: Settings,
     *,
     stores: Stores,
     embedder: Embedder,
     generator: Generator,
+    searcher: Searcher,
     telemetry: Telemetry,
     release_of: Callable[[dict[str, object]], Awaitable[Release]],
 ) -> Answering:
@@ -229,6 +235,7 @@ async def _answering(
         stores: where from.
         embedder: of the settings' space.
         generator: writes drafts.
+        searcher: finds what they are written from.
         telemetry: counts and times.
         release_of: returns the release that a manifest describes.
     """
@@ -246,7 +253,6 @@ async def _answering(
         prompts=[prompt, rewrite_prompt],
     )
     release = await release_of(manifest)
-    searcher = Searcher(spaces=stores.spaces, catalog=stores.catalog, settings=settings.retrieval, telemetry=telemetry)
     passages = PassageFinder(
         searcher=searcher, catalog=stores.catalog, token_spans=embedder.token_spans, settings=settings.retrieval, telemetry=telemetry
     )
@@ -283,12 +289,12 @@ async def _evaluation(
     """Start doing runs, where this server has the queues; else a worker does them, which looks by itself."""
     if not runs_queue_in_server(settings):
         return None
-    open_parts = partial(_run_parts, settings, stores=stores, embedder=embedder, answering=answering, attention=attention)
+    open_parts = partial(run_parts, settings, stores=stores, embedder=embedder, answering=answering, attention=attention)
     return await start_evaluation(stack, settings, catalog=stores.catalog, outbox=outbox, open_parts=open_parts)
 
 
 @asynccontextmanager
-async def _run_parts(
+async def run_parts(
     settings: Settings, *, stores: Stores, embedder: Embedder, answering: Answering, attention: Attention
 ) -> AsyncGenerator[RunParts]:
     """Open what runs need, with an answerer of their own: they take no place that a person could have, and count as nobody who waits."""
@@ -317,10 +323,16 @@ async def open_run_parts_apart(
     async with AsyncExitStack() as stack:
         generator = await create_generator(settings.generator, data_dir=directory.path)
         stack.push_async_callback(generator.close)
-        answering = await _answering(
-            settings, stores=stores, embedder=embedder, generator=generator, telemetry=telemetry, release_of=described
+        answering = await create_answering(
+            settings,
+            stores=stores,
+            embedder=embedder,
+            generator=generator,
+            searcher=_searcher(settings, stores, telemetry),
+            telemetry=telemetry,
+            release_of=described,
         )
-        parts = _run_parts(settings, stores=stores, embedder=embedder, answering=answering, attention=Attention())
+        parts = run_parts(settings, stores=stores, embedder=embedder, answering=answering, attention=Attention())
         yield await stack.enter_async_context(parts)
 
 
