@@ -473,7 +473,7 @@ class EvaluationCase(Base):
     """
 
     __tablename__ = "evaluation_cases"
-    __table_args__ = (UniqueConstraint("set_id", "key"),)
+    __table_args__ = (UniqueConstraint("set_id", "key"), Index("ix_evaluation_cases_set_id_ordinal", "set_id", "ordinal"))
     id: Mapped[str] = _id()
     set_id: Mapped[str] = _reference("evaluation_sets.id", index=False)
     key: Mapped[str]
@@ -517,7 +517,7 @@ class EvaluationRun(Base):
     job_id: Mapped[str | None] = mapped_column(String(64))
     eval_id: Mapped[str | None] = mapped_column(String(64), index=True)
     configuration: Mapped[Json]
-    state: Mapped[str] = mapped_column(String(16), default="queued")
+    state: Mapped[str] = mapped_column(String(16), default="queued", index=True)
     counts: Mapped[Json] = mapped_column(default=dict)
     error_code: Mapped[str | None]
     created_at: Mapped[datetime]

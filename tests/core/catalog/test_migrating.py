@@ -112,7 +112,11 @@ def fill_the_second_schema(connection: Connection) -> None:
     rows = first_catalog.rows()
     case, feedback = rows["evaluation_cases"][0], rows["feedback"][0]
     new = {
-        "evaluation_cases": [{**case, "id": "case_2", "key": "l", "attachment_id": None}, {**case, "id": "case_0", "key": "j"}],
+        "evaluation_cases": [
+            {**case, "id": "case_2", "key": "l", "attachment_id": None},
+            {**case, "id": "case_0", "key": "j"},
+            {**case, "id": "case_3", "key": "j"},
+        ],
         "feedback": [
             {**feedback, "id": "fb_2", "rating": "down", "comment": "doch nicht"},
             {**feedback, "id": "fb_3", "owner": "ben"},
@@ -128,11 +132,12 @@ async def test_what_the_second_schema_held_of_evaluation_goes_on(empty_url: str)
     catalog = Catalog(empty_url)
     await catalog.open(default_principals=(EVERYONE,))
     cases = await catalog.evaluation_sets.cases("set_1", caller=ANN)
-    assert [(case.id, case.ordinal, case.attachment_ids) for case in cases] == [
-        ("case_0", 0, ("att_1",)),
-        ("case_1", 1, ("att_1",)),
-        ("case_2", 2, ()),
-    ]
+    assert [(case.id, case.key, case.ordinal, case.attachment_ids) for case in cases] == [
+        ("case_0", "j", 0, ("att_1",)),
+        ("case_1", "k", 1, ("att_1",)),
+        ("case_2", "l", 2, ()),
+        ("case_3", "j#case_3", 3, ("att_1",)),
+    ], "two cases of one set differ by their keys"
     told = await catalog.feedback.of("turn_1", caller=ANN)
     assert told is not None
     assert (told.id, told.rating, told.comment) == ("fb_2", "down", "doch nicht")
@@ -143,7 +148,7 @@ async def test_what_the_second_schema_held_of_evaluation_goes_on(empty_url: str)
     assert (score.value, score.details) == (0.5, {})
     assert (await catalog.turns.get("turn_1", caller=ANN)).run_id is None
     await erase(catalog, await catalog.files.get("file-1", owner="ann"))
-    assert [case.tombstone for case in await catalog.evaluation_sets.cases("set_1", caller=ANN)] == [True] * 3
+    assert [case.tombstone for case in await catalog.evaluation_sets.cases("set_1", caller=ANN)] == [True] * 4
     await catalog.close()
 
 

@@ -36,12 +36,14 @@ def upgrade() -> None:
     with op.batch_alter_table("evaluation_cases", schema=None) as batch_op:
         batch_op.add_column(sa.Column("ordinal", sa.Integer(), nullable=False, server_default=sa.text("0")))
     _number_the_cases()
+    _tell_cases_apart()
     with op.batch_alter_table("evaluation_cases", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_evaluation_cases_attachment_id"))
         batch_op.drop_column("attachment_id")
         batch_op.drop_index(batch_op.f("ix_evaluation_cases_set_id"))
         batch_op.create_unique_constraint("uq_evaluation_cases_set_id_key", ["set_id", "key"])
         batch_op.create_index(batch_op.f("ix_evaluation_cases_turn_id"), ["turn_id"], unique=False)
+        batch_op.create_index("ix_evaluation_cases_set_id_ordinal", ["set_id", "ordinal"], unique=False)
 
     with op.batch_alter_table("evaluation_runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("state", sa.String(length=16), nullable=False, server_default=sa.text("'queued'")))
@@ -49,6 +51,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("error_code", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("eval_id", sa.String(length=64), nullable=True))
         batch_op.create_index(batch_op.f("ix_evaluation_runs_eval_id"), ["eval_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_evaluation_runs_state"), ["state"], unique=False)
     op.create_table(
         "evals",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -146,12 +149,14 @@ def downgrade() -> None:
         batch_op.drop_column("details")
     op.drop_table("evals")
     with op.batch_alter_table("evaluation_runs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_evaluation_runs_state"))
         batch_op.drop_index(batch_op.f("ix_evaluation_runs_eval_id"))
         batch_op.drop_column("eval_id")
         batch_op.drop_column("error_code")
         batch_op.drop_column("counts")
         batch_op.drop_column("state")
     with op.batch_alter_table("evaluation_cases", schema=None) as batch_op:
+        batch_op.drop_index("ix_evaluation_cases_set_id_ordinal")
         batch_op.drop_index(batch_op.f("ix_evaluation_cases_turn_id"))
         batch_op.drop_constraint("uq_evaluation_cases_set_id_key", type_="unique")
         batch_op.create_index(batch_op.f("ix_evaluation_cases_set_id"), ["set_id"], unique=False)
@@ -170,7 +175,7 @@ def downgrade() -> None:
 
 
 def _tables() -> tuple[sa.TableClause, sa.TableClause]:
-    cases = sa.table("evaluation_cases", *(sa.column(name) for name in ("id", "set_id", "attachment_id", "ordinal")))
+    cases = sa.table("evaluation_cases", *(sa.column(name) for name in ("id", "set_id", "key", "attachment_id", "ordinal")))
     return cases, sa.table("evaluation_case_attachments", sa.column("case_id"), sa.column("attachment_id"))
 
 
@@ -190,3 +195,10 @@ def _number_the_cases() -> None:
         place = places.get(row.set_id, 0)
         connection.execute(sa.update(cases).where(cases.c.id == row.id).values(ordinal=place))
         places[row.set_id] = place + 1
+
+
+def _tell_cases_apart() -> None:
+    """Add its id to the key of a case that has the key of an earlier one of its set: from now on they differ, and scores refer to both."""
+    cases, _ = _tables()
+    first = sa.select(sa.func.min(cases.c.id)).group_by(cases.c.set_id, cases.c.key)
+    op.get_bind().execute(sa.update(cases).where(cases.c.id.not_in(first)).values(key=cases.c.key.concat("#").concat(cases.c.id)))
