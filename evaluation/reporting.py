@@ -1,6 +1,6 @@
 """Making the report of a run: rows are read from the catalog, those of the run before too; what they say is ``evaluation.report``'s."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from evaluation.report.body import Drift, ReportBody, RunFacts, body_from_json
 from evaluation.report.building import Context, PreviousRun, build
 from evaluation.report.drift import Matrix, question_drift, score_drift, share_change
 from evaluation.report.material import CaseResult, counting
-from evaluation.running import RunConfiguration, caller_of, turn_of
+from evaluation.running import RunConfiguration, caller_of
 from evaluation.scores import Scorer
 from evaluation.sets import case_of
 from evaluation.summary import ScoreKey
@@ -30,7 +30,8 @@ log = structlog.get_logger(__name__)
 N_TREND = 30
 """Earlier reports whose figures make the trend: a month of nights."""
 
-log = structlog.get_logger(__name__)
+TURNS_AT_ONCE = 100
+"""Turns whose text is held at once while a report is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,9 @@ class Reporter:
         keys: dict[str, str] = {}
         questions: dict[str, str] = {}
         n_without_good_hit = 0
-        for record in cases:
-            if record.id not in answers:
-                continue
-            case, turn_id = case_of(record), answers[record.id].turn_id
-            turn = await self._turn(record, turn_id, caller)
+        asked = [(record, answers[record.id].turn_id) for record in cases if record.id in answers]
+        async for record, turn_id, turn in self._with_turns(asked, caller):
+            case = case_of(record)
             answered = None if turn is None else Answered(case=case, turn=turn, passages=())
             keys[record.id], questions[record.id] = record.key, case.question
             result = CaseResult(
@@ -139,13 +138,18 @@ class Reporter:
         facts = _facts(run, of_set, results)
         return _ReadRun(facts, of_set.kind, tuple(results), keys, questions, n_without_good_hit)
 
-    async def _turn(self, case: CaseRecord, turn_id: str | None, caller: Caller) -> Turn | None:
-        if turn_id is None:
-            return None
-        try:
-            return await turn_of(self._catalog, case, turn_id, caller=caller)
-        except NotFound:  # it went meanwhile
-            return None
+    async def _with_turns(
+        self, asked: Sequence[tuple[CaseRecord, str | None]], caller: Caller
+    ) -> AsyncGenerator[tuple[CaseRecord, str | None, Turn | None]]:
+        """Yield cases and the ids of their turns with the turns, as ``turn_of`` finds them; None where one went meanwhile."""
+        for first in range(0, len(asked), TURNS_AT_ONCE):
+            page = asked[first : first + TURNS_AT_ONCE]
+            live = {turn_id for case, turn_id in page if turn_id is not None and turn_id == case.turn_id}
+            of_run = {turn_id for _, turn_id in page if turn_id is not None} - live
+            turns = dict(await self._catalog.turns.some(of_run, caller=caller)) if of_run else {}
+            turns |= await self._catalog.live_turns.some(live, caller=replace(caller, is_operator=True)) if live else {}
+            for case, turn_id in page:
+                yield case, turn_id, None if turn_id is None else turns.get(turn_id)
 
     async def _earlier(self, run: RunRecord, set_name: str, caller: Caller) -> tuple[ReportBody, ...]:
         """Return the reports of the same owner's runs that asked the same of the same set and were made before, newest first."""

@@ -1,6 +1,6 @@
 """Live turns: those that people asked, as evaluation looks at them. Turns that an evaluation asked itself are not among them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.evaluation_records import LiveTurn, TurnSupport
-from footnote.core.catalog.turns import turn_with_passages
+from footnote.core.catalog.turns import turn_with_passages, turns_with_passages
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller, Turn, Verdict
 
@@ -64,6 +64,15 @@ class LiveTurns:
             if row is None or not (caller.is_operator or row.owner == caller.owner):
                 raise NotFound(f"There is no turn {turn_id}.", param="turn_id")
             return await turn_with_passages(session, row)
+
+    async def some(self, turn_ids: Collection[str], *, caller: Caller) -> Mapping[str, Turn]:
+        """Return a page of turns by id, without those that ``get`` would not find."""
+        row = schema.Turn
+        query = select(row).where(row.id.in_(turn_ids))
+        query = query if caller.is_operator else query.where(row.owner == caller.owner)
+        async with self._database.read() as session:
+            rows = (await session.scalars(query)).all()
+            return {turn.id: turn for turn in await turns_with_passages(session, rows)}
 
 
 def _sampled_from(since: datetime, until: datetime, caller: Caller) -> Any:

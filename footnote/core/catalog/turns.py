@@ -1,6 +1,6 @@
 """Turns: what was asked, what was found, what the model wrote, what was shown, and why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -61,11 +61,28 @@ class Turns:
                 raise NotFound(f"There is no turn {turn_id}.", param="turn_id")
             return await turn_with_passages(session, row)
 
+    async def some(self, turn_ids: Collection[str], *, caller: Caller) -> Mapping[str, Turn]:
+        """Return a page of turns by id, without those that are gone or somebody else's."""
+        row = schema.Turn
+        async with self._database.read() as session:
+            rows = (await session.scalars(select(row).where(row.id.in_(turn_ids), row.owner == caller.owner))).all()
+            return {turn.id: turn for turn in await turns_with_passages(session, rows)}
+
 
 async def turn_with_passages(session: AsyncSession, row: schema.Turn) -> Turn:
     """Return the turn of a row."""
-    passages = await session.scalars(select(schema.TurnPassage).where(schema.TurnPassage.turn_id == row.id).order_by(schema.TurnPassage.n))
-    return _turn(row, tuple(_passage(passage) for passage in passages))
+    (turn,) = await turns_with_passages(session, [row])
+    return turn
+
+
+async def turns_with_passages(session: AsyncSession, rows: Sequence[schema.Turn]) -> list[Turn]:
+    """Return the turns of a page of rows, in their order."""
+    passage = schema.TurnPassage
+    query = select(passage).where(passage.turn_id.in_([row.id for row in rows])).order_by(passage.turn_id, passage.n)
+    found: dict[str, list[StoredPassage]] = {}
+    for each in await session.scalars(query):
+        found.setdefault(each.turn_id, []).append(_passage(each))
+    return [_turn(row, tuple(found.get(row.id, ()))) for row in rows]
 
 
 async def _require_run(session: AsyncSession, run_id: str) -> None:

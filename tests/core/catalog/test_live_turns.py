@@ -9,6 +9,7 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.moment import now
 from footnote.core.errors import Conflict, NotFound
 from footnote.core.types import StoredPassage
+from tests.core.catalog.counting import STATEMENTS, counted
 from tests.core.catalog.evaluation_story import asked, run_of
 from tests.core.catalog.story import ANN, BEN, attach, caller, collection, erase, ingest, upload
 
@@ -118,3 +119,42 @@ async def test_a_passage_that_is_gone_leaves_the_others(catalog: Catalog):
     third = replace(passage, n=3, start=0, end=5, chunk_ids=())
     found = await catalog.passages.of((third, gone, passage), caller=ANN)
     assert [(each.n, each.text) for each in found] == [(1, "High tide is at six."), (3, "Tides")]
+
+
+async def test_many_passages_are_read_by_few_statements(catalog: Catalog):
+    _, passage = await quoted(catalog)
+    many = [replace(passage, n=n, start=n % 7, end=n % 7 + 5) for n in range(1, 231)]
+    with counted() as counts:
+        found = await catalog.passages.of(many, caller=ANN)
+    text = "Tides follow the moon. High tide is at six."
+    assert [(each.n, each.text) for each in found] == [(each.n, text[each.start : each.end]) for each in many]
+    assert counts[STATEMENTS] == 1 + 3 + 1, "where they stand, their spans by the hundred, their chunks"
+
+
+async def test_what_may_be_read_of_many_turns_is_told_without_their_text(catalog: Catalog):
+    _, passage = await quoted(catalog)
+    _, bens = await quoted(catalog, BEN)
+    others = [replace(passage, n=2, attachment_id="att_gone"), replace(passage, n=3, version_id="ver_gone"), replace(bens, n=4)]
+    for caller_ in (ANN, BEN, replace(ANN, principals=frozenset())):
+        told = await catalog.passages.readable([passage, *others], caller=caller_)
+        assert {each.n for each in told} == {each.n for each in await catalog.passages.of([passage, *others], caller=caller_)}
+    with counted() as counts:
+        assert await catalog.passages.readable([passage, *others] * 50, caller=ANN) == {passage}
+    assert counts == {STATEMENTS: 2}
+
+
+async def test_a_page_of_turns_is_read_as_each_by_itself_and_by_few_statements(catalog: Catalog):
+    _, passage = await quoted(catalog)
+    anns = [await asked(catalog, passages=(passage, replace(passage, n=2))) for _ in range(9)] + [await asked(catalog)]
+    bens = await asked(catalog, by=BEN)
+    wanted = [*anns, bens, "turn_none"]
+    for shelf, by, names in (
+        (catalog.turns, ANN, anns),
+        (catalog.turns, BEN, [bens]),
+        (catalog.live_turns, ANN, anns),
+        (catalog.live_turns, OPERATOR, [*anns, bens]),
+    ):
+        with counted() as counts:
+            found = await shelf.some(wanted, caller=by)
+        assert found == {name: await shelf.get(name, caller=by) for name in names}
+        assert counts[STATEMENTS] == 2
