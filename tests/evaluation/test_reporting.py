@@ -19,6 +19,7 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, CaseScoreDraft, RunRecord, SetKind
 from footnote.core.types import Caller, StoredPassage
 from retrieval.embedder.port import Embedder
+from tests.core.catalog.counting import STATEMENTS, counted
 from tests.core.catalog.evaluation_story import asked, failure, imported, value
 from tests.core.catalog.story import ANN, BEN, attach, build, claim, collection, erase, upload
 
@@ -88,6 +89,16 @@ async def test_the_run_before_is_compared_case_by_case_also_over_versions_of_the
     assert (body.run.set_number, body.comparison.run_id) == (2, before.id), "somebody else's set of the same name is another"
     moved = next(each for each in body.comparison.differences if each.metric == "answer_found")
     assert (moved.n, moved.difference, moved.is_worse) == (12, -1.0, True)
+
+
+async def test_a_report_of_many_cases_costs_no_more_statements_than_one_of_few(catalog: Catalog) -> None:
+    costs: list[int] = []
+    for by, n_cases in ((ANN, 2), (BEN, 30)):
+        run = await run_over(catalog, {f"tide {n}": 1.0 for n in range(n_cases)}, by=by)
+        with counted() as counts:
+            assert (await body_of(catalog, run)).run.n_cases == n_cases
+        costs.append(counts[STATEMENTS])
+    assert costs[0] == costs[1]
 
 
 async def test_an_earlier_report_that_cannot_be_read_costs_no_later_one(catalog: Catalog) -> None:
