@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from footnote.core.catalog.evaluation_records import CaseScoreRecord
+from footnote.core.catalog.evaluation_records import CaseMark, CaseOutcome, CaseScoreRecord
 from footnote.core.errors import InvalidInput
 from serving.evaluating import MetricFacts
-
-Outcome = Literal["pass", "fail", "error"]
 
 SIMILARITIES = {"bleu": "bleu", "rouge_l": "rouge_l"}
 """Of the client's text similarities those that footnote computes, by our names."""
@@ -49,6 +47,13 @@ class Criterion:
         ]
         return min(fitting, key=lambda score: (not score.judge.startswith("ragas:"), score.judge), default=None)
 
+    @property
+    def mark(self) -> CaseMark:
+        """What the catalog counts cases by: ``score_of`` and ``passes`` say the same of one."""
+        return CaseMark(
+            metric=self.metric, target=self.target, judge=self.judge, threshold=self.threshold, lower_is_better=self.lower_is_better
+        )
+
     def passes(self, value: float) -> bool:
         return value <= self.threshold if self.lower_is_better else value >= self.threshold
 
@@ -61,7 +66,7 @@ class CriterionResult:
     score: CaseScoreRecord
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CaseOutcome:
         if self.score.value is None:
             return "error"
         return "pass" if self.criterion.passes(self.score.value) else "fail"
@@ -82,7 +87,7 @@ def results_of(criteria: Sequence[Criterion], scores: Sequence[CaseScoreRecord])
     return tuple(CriterionResult(criterion, score) for criterion, score in found if score is not None)
 
 
-def outcome_of(results: Sequence[CriterionResult], *, is_answered: bool) -> Outcome:
+def outcome_of(results: Sequence[CriterionResult], *, is_answered: bool) -> CaseOutcome:
     """Return how a case fared: it errs where nothing answered it or a judge failed, and passes where nothing failed it."""
     outcomes = {result.outcome for result in results}
     if not is_answered or "error" in outcomes:

@@ -7,14 +7,22 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 
 from footnote.core.catalog.evals import EvalRecord
-from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, RunAnswerRecord, RunRecord, RunState
+from footnote.core.catalog.evaluation_records import (
+    CaseOutcome,
+    CaseRecord,
+    CaseScoreRecord,
+    RunAnswerRecord,
+    RunRecord,
+    RunState,
+    RunTally,
+)
 from footnote.core.catalog.paging import Paging
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller, Turn
 from serving.api.authentication import CallerDependency
 from serving.api.base_url import base_url_of
 from serving.api.eval_cases import find_set, limit_of, wanted_run
-from serving.api.eval_criteria import Criterion, CriterionResult, Outcome, criteria_of, outcome_of, results_of
+from serving.api.eval_criteria import Criterion, CriterionResult, criteria_of, outcome_of, results_of
 from serving.api.evaluation_runs import cases_of, counts_of
 from serving.api.model_names import ASSISTANT
 from serving.api.opening import services_of
@@ -154,7 +162,7 @@ async def list_eval_runs(
         eval_id=eval_id,
         state=None if status is None else STATES[status],
     )
-    data = [await _run_shown(record, run, request=request, services=services, caller=caller) for run in page.items]
+    data = await _runs_shown(record, page.items, request=request, services=services, caller=caller)
     return EvalRunList(data=data, has_more=page.has_more, **ends(data))
 
 
@@ -199,15 +207,15 @@ async def list_output_items(
 ) -> OutputItemList:
     """Return the cases that were asked so far with answers and results, in the order of the set."""
     record, run = await _found(eval_id, run_id, services, caller)
-    fared = await _fared(record, run, services, caller)
-    wanted = [each for each in fared if status is None or each.outcome == status]
-    if order == "desc":
-        wanted.reverse()
-    if after is not None:
-        places = {each.answer.case_id: place for place, each in enumerate(wanted, start=1)}
-        wanted = wanted[places.get(after, len(wanted)) :]
-    data = [await _item_shown(record, run, each, services, caller) for each in wanted[:limit]]
-    return OutputItemList(data=data, has_more=len(wanted) > limit, **ends(data))
+    page = await services.catalog.run_results.answers_page(
+        run.id,
+        paging=Paging(limit=limit, order=order, after=after),
+        caller=caller,
+        marks=[criterion.mark for criterion in _criteria(record, services)],
+        outcome=status,
+    )
+    data = await _items_shown(record, run, page.items, services, caller)
+    return OutputItemList(data=data, has_more=page.has_more, **ends(data))
 
 
 @router.get("/{eval_id}/runs/{run_id}/output_items/{output_item_id}", summary="Show an output item")
@@ -216,10 +224,12 @@ async def retrieve_output_item(
 ) -> OutputItem:
     """Return a case with its answer and its results."""
     record, run = await _found(eval_id, run_id, services, caller)
-    found = next((each for each in await _fared(record, run, services, caller) if each.answer.case_id == output_item_id), None)
-    if found is None:
-        raise NotFound(f"There is no output item {output_item_id}.", param="output_item_id")
-    return await _item_shown(record, run, found, services, caller)
+    try:
+        answer = await services.catalog.run_results.answer(run.id, output_item_id, caller=caller)
+    except NotFound:
+        raise NotFound(f"There is no output item {output_item_id}.", param="output_item_id") from None
+    (item,) = await _items_shown(record, run, [answer], services, caller)
+    return item
 
 
 # ------------------------------------------------------------------------------------------------------------------------------ steps
@@ -236,7 +246,7 @@ class _Fared:
     scores: tuple[CaseScoreRecord, ...]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CaseOutcome:
         return outcome_of(self.results, is_answered=self.answer.turn_id is not None)
 
     def value(self, metric: str) -> int:
@@ -251,53 +261,63 @@ async def _found(eval_id: str, run_id: str, services: Services, caller: Caller) 
     return record, run
 
 
-async def _fared(record: EvalRecord, run: RunRecord, services: Services, caller: Caller) -> list[_Fared]:
-    criteria = criteria_of(record.criteria, services.evaluation.metrics())
-    scores: dict[str, list[CaseScoreRecord]] = {}
-    async for score in services.catalog.evaluation_runs.each_score(run.id, caller=caller):
-        scores.setdefault(score.case_id, []).append(score)
-    cases = await cases_of(run, services, caller)
-    return [
-        _Fared(
-            case=cases.get(answer.case_id),
-            answer=answer,
-            results=results_of(criteria, scores.get(answer.case_id, ())),
-            scores=tuple(scores.get(answer.case_id, ())),
-        )
-        for answer in await services.catalog.evaluation_runs.answers(run.id, caller=caller)
-    ]
+def _criteria(record: EvalRecord, services: Services) -> tuple[Criterion, ...]:
+    return criteria_of(record.criteria, services.evaluation.metrics())
 
 
 async def _run_shown(record: EvalRecord, run: RunRecord, *, request: Request, services: Services, caller: Caller) -> EvalRun:
-    fared = await _fared(record, run, services, caller)
-    outcomes = [each.outcome for each in fared]
-    criteria = criteria_of(record.criteria, services.evaluation.metrics())
-    report = await services.catalog.reports.of_run(run.id, caller=caller)
+    shown = await _runs_shown(record, [run], request=request, services=services, caller=caller)
+    if not shown:
+        raise NotFound(f"There is no run {run.id}.", param="run_id")
+    return shown[0]
+
+
+async def _runs_shown(
+    record: EvalRecord, runs: Sequence[RunRecord], *, request: Request, services: Services, caller: Caller
+) -> list[EvalRun]:
+    """Return a page of runs as the API shows them, without those that were deleted meanwhile."""
+    criteria, base_url = _criteria(record, services), base_url_of(request, services.settings.server)
+    marks = [criterion.mark for criterion in criteria]
+    tallies = await services.catalog.run_results.tallies([run.id for run in runs], marks=marks, caller=caller)
+    n_cases = {run.id: await _n_cases(run, services, caller) for run in runs if run.id in tallies}
+    return [
+        _shown(run, tallies[run.id], criteria=criteria, n_cases=n_cases[run.id], base_url=base_url) for run in runs if run.id in tallies
+    ]
+
+
+def _shown(run: RunRecord, tally: RunTally, *, criteria: Sequence[Criterion], n_cases: int, base_url: str) -> EvalRun:
     asked = _asked_with(run)
-    counts = await counts_of(run, services, caller)
+    model = asked.get("model", ASSISTANT)
     return EvalRun(
         id=run.id,
-        eval_id=record.id,
+        eval_id=run.eval_id or "",
         created_at=unix_seconds(run.created_at),
         name=asked.get("name", ""),
         metadata=asked.get("metadata", {}),
-        model=asked.get("model", ASSISTANT),
+        model=model,
         status=STATUS[run.state],
         data_source=asked.get("data_source", {}),
         error=None if run.error_code is None else EvalError(code=run.error_code, message="The server's log says more."),
         result_counts=ResultCounts(
-            total=len(outcomes), passed=outcomes.count("pass"), failed=outcomes.count("fail"), errored=outcomes.count("error")
+            total=tally.n_passed + tally.n_failed + tally.n_errors,
+            passed=tally.n_passed,
+            failed=tally.n_failed,
+            errored=tally.n_errors,
         ),
-        per_testing_criteria_results=[_counts(criterion, fared) for criterion in criteria],
-        per_model_usage=[_usage(asked.get("model", ASSISTANT), fared)],
-        report_url=None if report is None else f"{base_url_of(request, services.settings.server)}/v1/reports/{report.id}",
-        footnote={
-            "set_id": run.set_id,
-            "release": run.release_id,
-            "report_id": None if report is None else report.id,
-            "cases": n_cases_of(run, counts),
-        },
+        per_testing_criteria_results=[
+            CriterionCounts(testing_criteria=criterion.name, passed=passed, failed=failed)
+            for criterion, (passed, failed) in zip(criteria, tally.by_mark, strict=True)
+        ],
+        per_model_usage=[_usage(model, tally)],
+        report_url=None if tally.report_id is None else f"{base_url}/v1/reports/{tally.report_id}",
+        footnote={"set_id": run.set_id, "release": run.release_id, "report_id": tally.report_id, "cases": n_cases},
     )
+
+
+async def _n_cases(run: RunRecord, services: Services, caller: Caller) -> int:
+    """Return how many cases a run asks; they are counted only where it does not say."""
+    is_told = isinstance(run.configuration.get("n_cases"), int)
+    return n_cases_of(run, run.counts if is_told else await counts_of(run, services, caller))
 
 
 def _asked_with(run: RunRecord) -> Mapping[str, Any]:
@@ -306,30 +326,40 @@ def _asked_with(run: RunRecord) -> Mapping[str, Any]:
     return given or {}
 
 
-def _counts(criterion: Criterion, fared: Sequence[_Fared]) -> CriterionCounts:
-    outcomes = [result.outcome for each in fared for result in each.results if result.criterion == criterion]
-    return CriterionCounts(testing_criteria=criterion.name, passed=outcomes.count("pass"), failed=outcomes.count("fail"))
-
-
-def _usage(model: str, fared: Sequence[_Fared]) -> ModelUsage:
-    prompt, completion = (sum(each.value(name) for each in fared) for name in ("prompt_tokens", "completion_tokens"))
+def _usage(model: str, tally: RunTally) -> ModelUsage:
     return ModelUsage(
         model_name=model,
-        invocation_count=sum(each.answer.turn_id is not None for each in fared),
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        total_tokens=prompt + completion,
+        invocation_count=tally.n_answered,
+        prompt_tokens=tally.prompt_tokens,
+        completion_tokens=tally.completion_tokens,
+        total_tokens=tally.prompt_tokens + tally.completion_tokens,
         cached_tokens=0,
     )
 
 
-async def _item_shown(record: EvalRecord, run: RunRecord, fared: _Fared, services: Services, caller: Caller) -> OutputItem:
-    turn = await _turn(fared.answer.turn_id, services, caller)
+async def _items_shown(
+    record: EvalRecord, run: RunRecord, answers: Sequence[RunAnswerRecord], services: Services, caller: Caller
+) -> list[OutputItem]:
+    """Return the cases of a page of answers as the API shows them."""
+    ids = [answer.case_id for answer in answers]
+    scores = await services.catalog.run_results.scores_of(run.id, ids, caller=caller)
+    cases = await cases_of(run, ids, services, caller)
+    turns = await _turns([answer.turn_id for answer in answers if answer.turn_id is not None], services, caller)
+    criteria = _criteria(record, services)
+    shown: list[OutputItem] = []
+    for answer in answers:
+        of_case = scores.get(answer.case_id, ())
+        fared = _Fared(case=cases.get(answer.case_id), answer=answer, results=results_of(criteria, of_case), scores=of_case)
+        shown.append(_item_shown(run, fared, None if answer.turn_id is None else turns.get(answer.turn_id)))
+    return shown
+
+
+def _item_shown(run: RunRecord, fared: _Fared, turn: Turn | None) -> OutputItem:
     shown = {} if turn is None else {"shown": turn.shown, "abstained": turn.abstained}
     return OutputItem(
         id=fared.answer.case_id,
         created_at=unix_seconds(fared.answer.answered_at),
-        eval_id=record.id,
+        eval_id=run.eval_id or "",
         run_id=run.id,
         status=fared.outcome,
         datasource_item_id=fared.answer.ordinal,
@@ -340,15 +370,12 @@ async def _item_shown(record: EvalRecord, run: RunRecord, fared: _Fared, service
     )
 
 
-async def _turn(turn_id: str | None, services: Services, caller: Caller) -> Turn | None:
-    """Return the turn that answered a case, where the caller may read it and all that it was written from."""
-    if turn_id is None:
-        return None
-    try:
-        turn = await services.catalog.live_turns.get(turn_id, caller=caller)
-    except NotFound:
-        return None
-    return None if await services.catalog.passages.all_of(turn.passages, caller=caller) is None else turn
+async def _turns(turn_ids: Sequence[str], services: Services, caller: Caller) -> Mapping[str, Turn]:
+    """Return those turns that the caller may read with all that they were written from, by id."""
+    turns = await services.catalog.live_turns.some(turn_ids, caller=caller)
+    passages = [passage for turn in turns.values() for passage in turn.passages]
+    readable = await services.catalog.passages.readable(passages, caller=caller)
+    return {turn_id: turn for turn_id, turn in turns.items() if readable.issuperset(turn.passages)}
 
 
 def _result(result: CriterionResult) -> ItemResult:

@@ -1,11 +1,11 @@
 """``/v1/evaluation_runs``: footnote's own. The same runs stand under ``/v1/evals`` in the form of the OpenAI API."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, RunCounts, RunRecord
+from footnote.core.catalog.evaluation_records import CaseRecord, RunCounts, RunRecord
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller
 from serving.api.authentication import CallerDependency
@@ -64,22 +64,19 @@ async def list_evaluation_run_cases(
     after: Annotated[int, Query(ge=-1, le=2**31, description="`next_after` of the page before.")] = -1,
 ) -> RunCaseList:
     """Return what was asked so far, with every score: a report's means can be computed from them."""
-    runs = services.catalog.evaluation_runs
-    run = await runs.get(run_id, caller=caller)
-    answers = [answer for answer in await runs.answers(run_id, caller=caller) if answer.ordinal > after]
-    scores: dict[str, list[CaseScoreRecord]] = {}
-    for score in await runs.scores_page(run_id, caller=caller, after=after, n_cases=limit):
-        scores.setdefault(score.case_id, []).append(score)
-    cases = await cases_of(run, services, caller)
-    page, has_more = answers[:limit], len(answers) > limit
-    data = [run_case(answer, cases.get(answer.case_id), scores.get(answer.case_id, ())) for answer in page]
-    return RunCaseList(data=data, has_more=has_more, next_after=page[-1].ordinal if has_more else None)
+    run = await services.catalog.evaluation_runs.get(run_id, caller=caller)
+    page = await services.catalog.run_results.answers_after(run_id, after, limit=limit, caller=caller)
+    ids = [answer.case_id for answer in page.items]
+    scores = await services.catalog.run_results.scores_of(run_id, ids, caller=caller)
+    cases = await cases_of(run, ids, services, caller)
+    data = [run_case(answer, cases.get(answer.case_id), scores.get(answer.case_id, ())) for answer in page.items]
+    return RunCaseList(data=data, has_more=page.has_more, next_after=page.items[-1].ordinal if page.has_more else None)
 
 
-async def cases_of(run: RunRecord, services: Services, caller: Caller) -> Mapping[str, CaseRecord]:
-    """Return the cases of a run's set by id; none where the set is shared no longer: what a run came to is its owner's all the same."""
+async def cases_of(run: RunRecord, case_ids: Sequence[str], services: Services, caller: Caller) -> Mapping[str, CaseRecord]:
+    """Return these cases of a run's set by id; none where the set is shared no longer: what a run came to is its owner's all the same."""
     try:
-        return {case.id: case for case in await services.catalog.evaluation_sets.cases(run.set_id, caller=caller)}
+        return {case.id: case for case in await services.catalog.evaluation_sets.cases(run.set_id, caller=caller, of=case_ids)}
     except NotFound:
         return {}
 

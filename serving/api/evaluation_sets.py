@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from footnote.core.offload import offload
 from serving.api.authentication import CallerDependency
 from serving.api.opening import services_of
 from serving.api.paging import Cursor, PagingDependency
@@ -30,8 +31,9 @@ async def import_evaluation_set(body: ImportRequest, caller: CallerDependency, s
 
     Documents are resolved to the newest file of their name that the caller may read: erasing that makes tombstones of the cases.
     """
+    drafts = await offload(lambda: [case.draft() for case in body.cases])
     imported = await services.catalog.evaluation_sets.import_cases(
-        [case.draft() for case in body.cases], name=body.name, kind=body.set_kind, caller=caller, principals=body.principals
+        drafts, name=body.name, kind=body.set_kind, caller=caller, principals=body.principals
     )
     return import_shown(imported)
 
@@ -68,4 +70,4 @@ async def list_evaluation_cases(
     after: Cursor = None,
 ) -> CaseList:
     """Return cases in their order, each as it was imported; in the place of one whose text was erased stands a tombstone."""
-    return case_page(await services.catalog.evaluation_sets.cases(set_id, caller=caller), after=after, limit=limit)
+    return case_page(await services.catalog.evaluation_sets.cases_page(set_id, caller=caller, after=after, limit=limit))

@@ -25,6 +25,7 @@ from footnote.core.catalog.reindexes import Reindexes
 from footnote.core.catalog.releases import Releases
 from footnote.core.catalog.replacements import Replacements
 from footnote.core.catalog.reports import Reports
+from footnote.core.catalog.run_results import RunResults
 from footnote.core.catalog.spaces import SpaceRegister
 from footnote.core.catalog.turns import Turns
 from footnote.core.catalog.uploads import Uploads
@@ -61,6 +62,7 @@ class Catalog:
         self.evaluation_sets = EvaluationSets(self.database)
         self.evals = Evals(self.database)
         self.evaluation_runs = EvaluationRuns(self.database)
+        self.run_results = RunResults(self.database)
         self.reports = Reports(self.database)
         self.judge_qualities = JudgeQualities(self.database)
         self.nights = Nights(self.database)

@@ -196,6 +196,52 @@ class CaseScoreRecord:
     details: Mapping[str, Any]
 
 
+CaseOutcome = Literal["pass", "fail", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMark:
+    """What a case has to reach.
+
+    Args:
+        metric: whose score decides.
+        target: of which text, or of the turn.
+        judge: who scores; None for whoever did, a language model before the local judge.
+        threshold: the least score that passes; of what is better when it is less, the greatest.
+        lower_is_better: which of the two.
+    """
+
+    metric: str
+    target: str
+    judge: str | None
+    threshold: float
+    lower_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunTally:
+    """How the cases of a run fared that were asked so far.
+
+    Args:
+        n_passed: cases that no mark failed.
+        n_failed: cases that one did.
+        n_errors: cases that nothing answered, or that a judge failed at.
+        n_answered: cases that a turn answered.
+        by_mark: for each mark how many cases passed and how many failed; those that it says nothing about count nowhere.
+        prompt_tokens, completion_tokens: of all answers together.
+        report_id: the run's report, where there is one that the caller may read.
+    """
+
+    n_passed: int = 0
+    n_failed: int = 0
+    n_errors: int = 0
+    n_answered: int = 0
+    by_mark: tuple[tuple[int, int], ...] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    report_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ReportRecord:
     """What a run came to: numbers and ids, no text of documents or questions."""

@@ -324,7 +324,7 @@ class EvaluationRuns:
         async with self._database.read() as session:
             await _readable(session, run_id, caller)
             rows = (await session.execute(query.order_by(case.ordinal, case.id))).all()
-        return tuple(_answer(row, ordinal) for row, ordinal in rows)
+        return tuple(answer_record(row, ordinal) for row, ordinal in rows)
 
     async def scores_page(
         self, run_id: str, *, caller: Caller, after: int = -1, n_cases: int = CASES_PER_PAGE
@@ -337,18 +337,18 @@ class EvaluationRuns:
             NotFound: there is no such run, or the caller may not read it.
         """
         score, case = schema.CaseScore, schema.EvaluationCase
-        has_scores = select(score.case_id).where(score.run_id == run_id)
-        cases = select(case.id, case.ordinal).where(case.id.in_(has_scores), case.ordinal > after).order_by(case.ordinal).limit(n_cases)
-        page = cases.subquery()
-        query = (
-            select(score, page.c.ordinal)
-            .join(page, page.c.id == score.case_id)
-            .where(score.run_id == run_id)
-            .order_by(page.c.ordinal, score.metric, score.judge, score.target)
-        )
+        has_scores = select(score.case_id).where(score.run_id == run_id, score.case_id == case.id).exists()
         async with self._database.read() as session:
-            await _readable(session, run_id, caller)
-            return tuple(_score(row, ordinal) for row, ordinal in (await session.execute(query)).all())
+            run = await _readable(session, run_id, caller)
+            cases = select(case.id, case.ordinal).where(case.set_id == run.set_id, case.ordinal > after, has_scores)
+            page = cases.order_by(case.ordinal).limit(n_cases).subquery()
+            query = (
+                select(score, page.c.ordinal)
+                .join(page, page.c.id == score.case_id)
+                .where(score.run_id == run_id)
+                .order_by(page.c.ordinal, score.metric, score.judge, score.target)
+            )
+            return tuple(score_record(row, ordinal) for row, ordinal in (await session.execute(query)).all())
 
     async def each_score(self, run_id: str, *, caller: Caller, n_cases: int = CASES_PER_PAGE) -> AsyncGenerator[CaseScoreRecord]:
         """Yield all scores of a run as ``scores_page`` returns them."""
@@ -436,7 +436,8 @@ def _run(row: schema.EvaluationRun) -> RunRecord:
     )
 
 
-def _answer(row: schema.RunAnswer, ordinal: int) -> RunAnswerRecord:
+def answer_record(row: schema.RunAnswer, ordinal: int) -> RunAnswerRecord:
+    """Return the answer of a row."""
     return RunAnswerRecord(
         case_id=row.case_id,
         ordinal=ordinal,
@@ -447,7 +448,8 @@ def _answer(row: schema.RunAnswer, ordinal: int) -> RunAnswerRecord:
     )
 
 
-def _score(row: schema.CaseScore, ordinal: int) -> CaseScoreRecord:
+def score_record(row: schema.CaseScore, ordinal: int) -> CaseScoreRecord:
+    """Return the score of a row."""
     return CaseScoreRecord(
         case_id=row.case_id,
         ordinal=ordinal,

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy import case as sql_case
-from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
@@ -125,21 +125,34 @@ class EvaluationSets:
             rows = (await session.scalars(select(row).join(newest, same).order_by(row.owner, row.name))).all()
             return tuple(await _records(session, rows))
 
-    async def cases(self, set_id: str, *, caller: Caller) -> tuple[CaseRecord, ...]:
-        """Return all cases of a set in their order, tombstones among them.
+    async def cases(self, set_id: str, *, caller: Caller, of: Sequence[str] | None = None) -> tuple[CaseRecord, ...]:
+        """Return all cases of a set in their order, tombstones among them; or those ``of`` these ids, a page of them.
 
         Raises:
             NotFound: there is no such set, or the caller may not read it.
         """
+        case = schema.EvaluationCase
+        query = select(case).where(case.set_id == set_id)
+        query = query if of is None else query.where(case.id.in_(of))
         async with self._database.read() as session:
-            await readable_row(session, schema.EvaluationSet, set_id, caller=caller, what="evaluation set", param="set_id")
-            case, link = schema.EvaluationCase, schema.EvaluationCaseAttachment
-            rows = (await session.scalars(select(case).where(case.set_id == set_id).order_by(case.ordinal, case.id))).all()
-            linked = select(link.case_id, link.attachment_id).join(case, case.id == link.case_id).where(case.set_id == set_id)
-            attachments: dict[str, list[str]] = {}
-            for each in await session.execute(linked.order_by(link.attachment_id)):
-                attachments.setdefault(each.case_id, []).append(each.attachment_id)
-        return tuple(_case(row, tuple(attachments.get(row.id, ()))) for row in rows)
+            await _readable_set(session, set_id, caller)
+            return await _cases(session, query.order_by(case.ordinal, case.id))
+
+    async def cases_page(self, set_id: str, *, caller: Caller, limit: int, after: str | None = None) -> Page[CaseRecord]:
+        """Return the page of cases after the one with this id, in their order; the first page where the set has no such case.
+
+        Raises:
+            NotFound: there is no such set, or the caller may not read it.
+        """
+        case = schema.EvaluationCase
+        query = select(case).where(case.set_id == set_id).order_by(case.ordinal, case.id).limit(limit + 1)
+        async with self._database.read() as session:
+            await _readable_set(session, set_id, caller)
+            if after is not None:
+                place = await session.scalar(select(case.ordinal).where(case.set_id == set_id, case.id == after))
+                query = query if place is None else query.where(case.ordinal > place)
+            found = await _cases(session, query)
+        return Page(items=found[:limit], has_more=len(found) > limit)
 
     async def is_erased(self, case_id: str) -> bool:
         """Whether a case has lost its text, or is gone, for the process that asks it."""
@@ -312,6 +325,22 @@ def _record(row: schema.EvaluationSet, n_cases: int, n_tombstones: int) -> Evalu
         n_cases=n_cases,
         n_tombstones=n_tombstones,
     )
+
+
+async def _readable_set(session: AsyncSession, set_id: str, caller: Caller) -> None:
+    await readable_row(session, schema.EvaluationSet, set_id, caller=caller, what="evaluation set", param="set_id")
+
+
+async def _cases(session: AsyncSession, query: Select[Any]) -> tuple[CaseRecord, ...]:
+    """Return the cases that a query chooses, in its order, each with its attachments sorted."""
+    link = schema.EvaluationCaseAttachment
+    rows: Sequence[schema.EvaluationCase] = (await session.scalars(query)).all()
+    chosen = query.with_only_columns(schema.EvaluationCase.id)
+    linked = select(link.case_id, link.attachment_id).where(link.case_id.in_(chosen)).order_by(link.attachment_id)
+    attachments: dict[str, list[str]] = {}
+    for each in await session.execute(linked):
+        attachments.setdefault(each.case_id, []).append(each.attachment_id)
+    return tuple(_case(row, tuple(attachments.get(row.id, ()))) for row in rows)
 
 
 def _case(row: schema.EvaluationCase, attachment_ids: tuple[str, ...]) -> CaseRecord:

@@ -1,12 +1,12 @@
 """Evaluation sets: versions of sets of cases."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StringConstraints
 
 from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, EvaluationSetRecord, ImportedSet, SetKind
 from footnote.core.catalog.evaluation_sets import MAX_CASES, MAX_NAME_CHARS
+from footnote.core.catalog.paging import Page
 from footnote.core.errors import InvalidInput
 from serving.api.schemas.api_object import ApiObject, ApiRequest, omitted, unix_seconds
 
@@ -136,13 +136,11 @@ def import_shown(imported: ImportedSet) -> EvaluationSetImported:
     )
 
 
-def case_page(cases: Sequence[CaseRecord], *, after: str | None, limit: int) -> CaseList:
-    """Return the page of cases after the one with this id."""
-    first = next((place for place, case in enumerate(cases, start=1) if case.id == after), 0) if after is not None else 0
-    page = cases[first : first + limit]
-    has_more = first + limit < len(cases)
-    data = [{"case_id": case.id, **({"id": case.key, "tombstone": True} if case.tombstone else case.labels)} for case in page]
-    return CaseList(data=data, has_more=has_more, next_after=page[-1].id if has_more else None)
+def case_page(page: Page[CaseRecord]) -> CaseList:
+    """Return a page of cases as the API shows it."""
+    cases = page.items
+    data = [{"case_id": case.id, **({"id": case.key, "tombstone": True} if case.tombstone else case.labels)} for case in cases]
+    return CaseList(data=data, has_more=page.has_more, next_after=cases[-1].id if page.has_more else None)
 
 
 def _fields(record: EvaluationSetRecord) -> dict[str, Any]:
