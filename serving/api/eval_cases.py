@@ -1,16 +1,18 @@
 """The cases that a run of an eval asks: those of the set that the eval names, or those that the run brings with it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evals import EvalRecord
-from footnote.core.catalog.evaluation_records import EvaluationSetRecord, SetKind
+from footnote.core.catalog.evaluation_records import CaseDraft, EvaluationSetRecord, SetKind
 from footnote.core.catalog.evaluation_sets import MAX_CASES
 from footnote.core.errors import InvalidInput, NotFound
+from footnote.core.offload import offload
 from footnote.core.types import Caller
 from serving.api.model_names import ASSISTANT, parse_model
 from serving.api.schemas.evals import DataSource
@@ -36,8 +38,9 @@ async def wanted_run(
     collection_ids = None if model.collection_id is None else (model.collection_id,)
     given = dict(record.data_source.get("metadata") or {})
     if source.source.type in ("file_content", "file_id"):
-        cases = await _brought(source, services, caller)
-        set_id = (await import_items(services.catalog, cases, name=set_name(record), caller=caller)).id
+        drafts = await _brought(source, services, caller)
+        imported = await services.catalog.evaluation_sets.import_cases(drafts, name=set_name(record), kind=SetKind.GOLDEN, caller=caller)
+        set_id = imported.set.id
         return WantedRun(set_id=set_id, collection_ids=collection_ids, eval_id=record.id, request=request)
     if "set" not in given:
         raise InvalidInput(
@@ -92,55 +95,65 @@ def set_name(record: EvalRecord) -> str:
     return record.id
 
 
-async def import_items(catalog: Catalog, items: Sequence[Mapping[str, Any]], *, name: str, caller: Caller) -> EvaluationSetRecord:
-    """Make a version of a set of items; one without an id is called by its place.
+def drafts_of(items: Iterable[Mapping[str, Any]]) -> list[CaseDraft]:
+    """Return the cases that items are; one without an id is called by its place. No more of them are taken than a set may have.
 
     Raises:
-        InvalidInput: an item is no case. The message says which.
+        InvalidInput: an item is no case, or there are too many. The message says which.
     """
-    drafts = [_case(item, place=place).draft() for place, item in enumerate(items, start=1)]
-    return (await catalog.evaluation_sets.import_cases(drafts, name=name, kind=SetKind.GOLDEN, caller=caller)).set
+    drafts: list[CaseDraft] = []
+    for place, item in enumerate(items, start=1):
+        if place > MAX_CASES:
+            raise InvalidInput(f"A set has 1 to {MAX_CASES:,} cases; these are more.", param="cases")
+        drafts.append(_case(item, place=place).draft())
+    return drafts
 
 
-def parse_items(content: bytes) -> list[dict[str, Any]]:
-    """Return the items of JSON lines: each ``{"item": {…}}``, or the case by itself.
+def parse_items(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the items of JSON lines: each ``{"item": {…}}``, or the case by itself. Only one line at a time is held.
 
     Raises:
         InvalidInput: a line is no JSON object.
     """
-    items: list[dict[str, Any]] = []
-    try:
-        lines = content.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise InvalidInput("The file is no text in UTF-8.", param="data_source.source.id") from error
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
         try:
-            given: Any = json.loads(line)
-        except ValueError:
-            given = None
-        item: Any = given.get("item", given) if isinstance(given, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        if not isinstance(item, dict):
-            raise InvalidInput(f"Line {number} of the file is no JSON object.", param="data_source.source.id")
-        items.append(item)  # pyright: ignore[reportUnknownArgumentType]
-    return items
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidInput("The file is no text in UTF-8.", param="data_source.source.id") from error
+        if text.strip():
+            yield _item(text, number=number)
 
 
-async def _brought(source: DataSource, services: Services, caller: Caller) -> list[dict[str, Any]]:
+def _item(line: str, *, number: int) -> dict[str, Any]:
+    try:
+        given: Any = json.loads(line)
+    except ValueError:
+        given = None
+    item: Any = given.get("item", given) if isinstance(given, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(item, dict):
+        raise InvalidInput(f"Line {number} of the file is no JSON object.", param="data_source.source.id")
+    return item  # pyright: ignore[reportUnknownVariableType]
+
+
+async def _brought(source: DataSource, services: Services, caller: Caller) -> list[CaseDraft]:
     given = source.source
     if given.type == "file_content":
         content = given.content or []
         if any(each.sample is not None for each in content):
             raise InvalidInput("Samples are not taken: footnote answers.", param="data_source.source.content")
-        return [each.item for each in content]
+        return await offload(lambda: drafts_of(each.item for each in content))
     if given.id is None:
         raise InvalidInput("A source of type file_id needs an `id`.", param="data_source.source.id")
     record = await services.catalog.files.get(given.id, owner=caller.owner)
     if record.size_bytes > MAX_FILE_BYTES:
         raise InvalidInput(f"The file has more than {MAX_FILE_BYTES:,} bytes.", param="data_source.source.id")
-    pieces = [piece async for piece in services.blobs.read(record.blob_sha256)]
-    return parse_items(b"".join(pieces))
+    async with services.blobs.local(record.blob_sha256) as path:
+        return await offload(_drafts_in, path)
+
+
+def _drafts_in(path: Path) -> list[CaseDraft]:
+    with path.open("rb") as file:
+        return drafts_of(parse_items(file))
 
 
 def _case(item: Mapping[str, Any], *, place: int) -> EvaluationCase:

@@ -1,5 +1,8 @@
 """Evals, driven by the stock OpenAI client against a whole server."""
 
+import asyncio
+import io
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -9,8 +12,11 @@ import httpx
 import openai
 import pytest
 
+from footnote.core.errors import InvalidInput
+from serving.api import eval_cases
 from tests.api.evaluated import ANN, BEN, CASES, DONE_S, KEYS, as_owner, imported, whole_server
 from tests.api.library import LoopThread, Served
+from tests.core.catalog.counting import counted
 
 FAITHFUL: dict[str, Any] = {"type": "footnote", "name": "faithfulness", "pass_threshold": 0.8}
 CITES: dict[str, Any] = {"type": "footnote", "name": "cites its source", "metric": "citations", "target": "shown"}
@@ -120,6 +126,41 @@ def test_output_items_say_what_was_asked_answered_and_scored(ann: openai.OpenAI,
     assert [each.id for each in backwards] == [each.id for each in reversed(found)]
 
 
+def test_a_request_reads_what_it_shows_and_not_the_whole_run(ann: openai.OpenAI, done: Any) -> None:
+    """Four cases were asked; of them a page holds one."""
+    with counted() as listing:
+        ann.evals.runs.list(done.eval_id)
+    with counted() as polling:
+        assert ann.evals.runs.retrieve(done.id, eval_id=done.eval_id).result_counts.total == 4
+    for counts in (listing, polling):
+        assert not {"evaluation_cases", "run_answers", "case_scores", "turns"} & set(counts)
+    for query in ({}, {"order": "desc"}, {"status": "pass"}):
+        with counted() as counts:
+            page = ann.evals.runs.output_items.list(done.id, eval_id=done.eval_id, limit=1, extra_query=query)
+        assert (len(page.data), page.has_more) == (1, True)
+        assert (counts["evaluation_cases"], counts["run_answers"], counts["turns"]) == (1, 2, 1), "one more tells that there is more"
+        one = counts["case_scores"]
+    with counted() as counts:
+        ann.evals.runs.output_items.list(done.id, eval_id=done.eval_id)
+    assert 0 < one < counts["case_scores"]
+    with counted() as counts:
+        ann.evals.runs.output_items.retrieve(page.data[0].id, eval_id=done.eval_id, run_id=done.id)
+    assert (counts["evaluation_cases"], counts["run_answers"], counts["turns"], counts["case_scores"]) == (1, 1, 1, one)
+
+
+def test_pages_of_cases_cost_what_they_show(whole: Served, done: Any) -> None:
+    set_id = done.to_dict()["footnote"]["set_id"]
+    with as_owner(whole, ANN) as http:
+        every = http.get(f"/v1/evaluation_runs/{done.id}/cases").json()["data"]
+        with counted() as of_run:
+            (case,) = http.get(f"/v1/evaluation_runs/{done.id}/cases", params={"limit": 1, "after": 0}).json()["data"]
+        with counted() as of_set:
+            http.get(f"/v1/evaluation_sets/{set_id}/cases", params={"limit": 1})
+    assert case == every[1]
+    assert (of_run["evaluation_cases"], of_run["run_answers"], of_run["case_scores"]) == (1, 2, len(case["scores"]))
+    assert (of_set["evaluation_cases"], of_set["run_answers"], of_set["case_scores"]) == (2, 0, 0)
+
+
 def test_a_run_may_bring_its_cases(ann: openai.OpenAI) -> None:
     made = ann.evals.create(
         name="brought",
@@ -138,6 +179,60 @@ def test_a_run_may_bring_its_cases(ann: openai.OpenAI) -> None:
     assert by_file.result_counts.total == 2
     found = ann.evals.runs.output_items.list(by_file.id, eval_id=made.id).data
     assert [each.datasource_item["id"] for each in found] == ["moon", "sun"]
+
+
+def test_cases_that_a_run_brings_are_read_beside_the_event_loop(ann: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    loops: list[bool] = []
+
+    def case(item: Any, *, place: int) -> Any:
+        loops.append(is_on_a_loop())
+        return read(item, place=place)
+
+    read = eval_cases._case
+    monkeypatch.setattr(eval_cases, "_case", case)
+    made = ann.evals.create(data_source_config=source(), testing_criteria=[CITES])  # pyright: ignore[reportArgumentType]
+    file = ann.files.create(file=("cases.jsonl", json.dumps(CASES[0]).encode()), purpose="evals")
+    by_file: Any = {"type": "jsonl", "source": {"type": "file_id", "id": file.id}}
+    for brought in (by_file, items(CASES[1])):
+        ann.evals.runs.cancel(ann.evals.runs.create(made.id, data_source=brought).id, eval_id=made.id)
+    assert loops == [False, False]
+
+
+def is_on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_lines_are_read_one_by_one_and_no_more_than_a_set_may_have() -> None:
+    lines = (b'{"question": "Why?"}\n' for _ in itertools.count())
+    with pytest.raises(InvalidInput, match="20,000"):
+        eval_cases.drafts_of(eval_cases.parse_items(lines))
+    assert len(list(itertools.islice(lines, 3))) == 3, "the others were left where they were"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'\xef\xbb\xbf{"id": "a", "question": "Why?"}\r\n\n{"item": {"question": "Who?"}}', None),
+        (b'{"question": "Why?"}\n[]\n', "Line 2"),
+        (b'{"question": "Why?"}\n{"item": 3}\n', "Line 2"),
+        (b'{"question": "Why?"}\nquestion', "Line 2"),
+        (b'{"question": "Why\xff?"}', "UTF-8"),
+        (b'{"question": "Why?"}\n{"question": 3}', "Item 2"),
+    ],
+)
+def test_json_lines_are_cases(content: bytes, told: str | None) -> None:
+    if told is None:
+        assert [(case.key, case.labels["question"]) for case in eval_cases.drafts_of(eval_cases.parse_items(io.BytesIO(content)))] == [
+            ("a", "Why?"),
+            ("item-2", "Who?"),
+        ]
+        return
+    with pytest.raises(InvalidInput, match=told):
+        eval_cases.drafts_of(eval_cases.parse_items(io.BytesIO(content)))
 
 
 def test_evals_and_runs_are_listed_changed_cancelled_and_deleted(ann: openai.OpenAI, tides: str) -> None:
