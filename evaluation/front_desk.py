@@ -8,15 +8,11 @@ from typing import Any
 from evaluation.metrics import METRICS
 from evaluation.running import RunConfiguration
 from footnote.core.catalog.catalog import Catalog
-from footnote.core.catalog.evaluation_records import ReportRecord, RunRecord
-from footnote.core.catalog.paging import Paging
+from footnote.core.catalog.evaluation_records import ReportRecord
 from footnote.core.errors import InvalidInput
 from footnote.core.offload import offload
 from footnote.core.types import Caller
 from serving.evaluating import BegunRun, HtmlPage, MetricFacts, WantedRun
-
-N_RECENT = 100
-"""Runs of a set, the newest ones, among which an unfinished one is looked for."""
 
 
 class FrontDesk:
@@ -58,27 +54,21 @@ class FrontDesk:
                 hint="Tombstones are not asked: their text was erased.",
                 param="set" if wanted.part is None else "part",
             )
-        found = await self._unfinished(wanted, configuration, caller) if resume else None
-        run = found or await self._catalog.evaluation_runs.create(
+        kept = {**replace(configuration, n_cases=len(cases)).as_json(), "request": dict(wanted.request or {})}
+
+        def is_the_same(other: Mapping[str, Any]) -> bool:
+            return resume and replace(RunConfiguration.from_json(other), n_cases=None) == configuration
+
+        run, is_resumed = await self._catalog.evaluation_runs.begin(
             set_id=wanted.set_id,
             release_id=self._release_id,
             caller=caller,
+            configuration=kept,
+            is_the_same=is_the_same,
             eval_id=wanted.eval_id,
-            configuration={**replace(configuration, n_cases=len(cases)).as_json(), "request": dict(wanted.request or {})},
         )
         self._wake()
-        return BegunRun(run=run, is_resumed=found is not None)
-
-    async def _unfinished(self, wanted: WantedRun, configuration: RunConfiguration, caller: Caller) -> RunRecord | None:
-        of_set = await self._catalog.evaluation_sets.get(wanted.set_id, caller=caller)
-        recent = await self._catalog.evaluation_runs.list(caller=caller, paging=Paging(limit=N_RECENT), set_name=of_set.name)
-        return next((run for run in recent.items if self._is_the_same(run, wanted, configuration, caller)), None)
-
-    def _is_the_same(self, run: RunRecord, wanted: WantedRun, configuration: RunConfiguration, caller: Caller) -> bool:
-        ours = (caller.owner, wanted.set_id, self._release_id, wanted.eval_id)
-        if run.state.is_final or (run.owner, run.set_id, run.release_id, run.eval_id) != ours:
-            return False
-        return replace(RunConfiguration.from_json(run.configuration), n_cases=None) == configuration
+        return BegunRun(run=run, is_resumed=is_resumed)
 
     async def report_page(self, report: ReportRecord, *, caller: Caller, base_url: str) -> HtmlPage:
         """Return a report as a page, with what this caller may read of its cases."""

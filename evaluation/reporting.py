@@ -18,6 +18,7 @@ from evaluation.sets import case_of
 from evaluation.summary import ScoreKey
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
+from footnote.core.catalog.leases import HeldLease
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Paging
 from footnote.core.errors import InvalidInput, NotFound
@@ -76,11 +77,16 @@ class Reporter:
         self._scorers = tuple(scorers)
         self._judges = tuple(judges)
 
-    async def report(self, run_id: str) -> ReportRecord:
+    async def report(self, run_id: str, *, lease: HeldLease | None = None) -> ReportRecord:
         """Make the report of a run from what is scored of it, and keep it; made again it takes the place of the one before.
+
+        Args:
+            run_id: of which run.
+            lease: the run's, without which nothing is kept; None where no other process can be at the run.
 
         Raises:
             NotFound: the run, its set or its release is gone.
+            LeaseLost: another process is at it.
         """
         run = await self._catalog.evaluation_runs.by_id(run_id)
         caller = caller_of(run)
@@ -95,7 +101,7 @@ class Reporter:
             reasons=self._reasons(),
         )
         body = await offload(lambda: build(this.facts, this.results, questions=this.questions, context=context))
-        return await self._catalog.reports.store(run_id, body.as_json())
+        return await self._catalog.reports.store(run_id, body.as_json(), lease=lease)
 
     def _reasons(self) -> dict[str, str]:
         reasons: dict[str, str] = {}

@@ -18,6 +18,7 @@ from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreDraft, RunAnswerRecord, RunRecord
 from footnote.core.catalog.evaluation_runs import ANSWER_REPLACED
+from footnote.core.catalog.leases import HeldLease
 from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound, Overloaded
 from footnote.core.types import Access, Caller, Turn
 from retrieval.search import SearchResult
@@ -167,21 +168,26 @@ class Runner:
         self._give_way = give_way
         self._pause = pause
 
-    async def run(self, run_id: str) -> None:
+    async def run(self, run_id: str, *, lease: HeldLease | None = None) -> None:
         """Answer and score whatever is not answered and scored yet.
+
+        Args:
+            run_id: of which run.
+            lease: the run's, without which nothing is noted; None where no other process can be at the run.
 
         Raises:
             NotFound: the run is gone.
             Conflict: it is finished, or was cancelled.
+            LeaseLost: another process is at it.
             RunFailed: a part that it needs stays away, or there are questions to be asked and another release answers here.
             CatalogUnavailable: the catalog cannot be used; begun again the run goes on.
         """
         runs = self._catalog.evaluation_runs
-        run = await runs.start(run_id)
+        run = await runs.start(run_id, lease=lease)
         caller = caller_of(run)
         cases = RunConfiguration.from_json(run.configuration).chosen(await self._catalog.evaluation_sets.cases(run.set_id, caller=caller))
         done = {answer.case_id: answer for answer in await runs.answers(run_id, caller=caller)}
-        work = _Work(run, caller, failures_in_a_row=FAILURES_IN_A_ROW)
+        work = _Work(run, caller, lease=lease, failures_in_a_row=FAILURES_IN_A_ROW)
         places = asyncio.Semaphore(self._cases_at_once)
 
         async def do(case: CaseRecord) -> None:
@@ -212,7 +218,7 @@ class Runner:
             answered = await self._read(work, case, turn_id)
         except NotFound as error:  # it went with the run that had asked it, or was somebody's who is gone
             log.warning("an answer is gone", case_id=case.id, error=str(error))
-            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=ANSWER_GONE)
+            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=ANSWER_GONE, lease=work.lease)
             await self._note_missing(work, case)
             return
         for scorer in left:
@@ -230,7 +236,9 @@ class Runner:
         """Keep scores of the answer that was judged; those of a case or an answer that went meanwhile are dropped."""
         drafts = [_draft(score) for score in scores]
         try:
-            await self._catalog.evaluation_runs.note_scores(work.run.id, case.id, judge=scorer.judge, scores=drafts, turn_id=turn_id)
+            await self._catalog.evaluation_runs.note_scores(
+                work.run.id, case.id, judge=scorer.judge, scores=drafts, turn_id=turn_id, lease=work.lease
+            )
         except NotFound:
             if not await self._is_erased(case):
                 raise
@@ -250,12 +258,12 @@ class Runner:
             turn_id = case.turn_id or await self._asked(work, case)
         except FootnoteError as error:
             work.failed(error)
-            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=code_of(error))
+            await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, error_code=code_of(error), lease=work.lease)
             return None
         if turn_id is None:
             return None
         work.went_well()
-        await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, turn_id=turn_id)
+        await self._catalog.evaluation_runs.note_answer(work.run.id, case.id, turn_id=turn_id, lease=work.lease)
         return turn_id
 
     async def _asked(self, work: "_Work", record: CaseRecord) -> str | None:
@@ -311,9 +319,10 @@ class Runner:
 class _Work:
     """A run in hand, and how many cases have failed one after the other."""
 
-    def __init__(self, run: RunRecord, caller: Caller, *, failures_in_a_row: int) -> None:
+    def __init__(self, run: RunRecord, caller: Caller, *, lease: HeldLease | None, failures_in_a_row: int) -> None:
         self.run = run
         self.caller = caller
+        self.lease = lease
         self._most = failures_in_a_row
         self._n_failed = 0
 

@@ -1,6 +1,7 @@
 """The worker of evaluation: does the runs that wait, one after the other, and begins the nightly ones when they are due.
 
 A run belongs to the process that holds its lease. Where that process dies, another one goes on with the run as soon as the lease has ended.
+Where it was only slow, what it still writes is refused: each write asks for the lease.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import structlog
 from evaluation.running import RunFailed, code_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import ReportRecord, RunState
+from footnote.core.catalog.jobs import LeaseLost
+from footnote.core.catalog.leases import HeldLease, lease_of_run
 from footnote.core.errors import Conflict, DependencyError, FootnoteError, NotFound
 from footnote.core.types import PartHealth
 
@@ -32,13 +35,13 @@ log = structlog.get_logger(__name__)
 class DoesRuns(Protocol):
     """Answers and scores: ``evaluation.running.Runner`` is the one there is."""
 
-    async def run(self, run_id: str) -> None: ...
+    async def run(self, run_id: str, *, lease: HeldLease | None = None) -> None: ...
 
 
 class MakesReports(Protocol):
     """Makes a run's report: ``evaluation.reporting.Reporter`` is the one there is."""
 
-    async def report(self, run_id: str) -> ReportRecord: ...
+    async def report(self, run_id: str, *, lease: HeldLease | None = None) -> ReportRecord: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class EvaluationWorker:
         """
         if alone:
             for run_id in await self._catalog.evaluation_runs.unfinished():
-                await self._catalog.leases.break_off(_lease_of(run_id))
+                await self._catalog.leases.break_off(lease_of_run(run_id))
         self._task = asyncio.create_task(self._work(), name="evaluate")
 
     def wake(self) -> None:
@@ -156,7 +159,7 @@ class EvaluationWorker:
         """
         waiting: str | None = None
         for run_id in await self._catalog.evaluation_runs.unfinished():
-            if await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
+            if await self._catalog.leases.take(lease_of_run(run_id), holder=self._holder, ttl_s=self._lease_s):
                 self._in_hand = run_id
                 try:
                     with structlog.contextvars.bound_contextvars(run_id=run_id):
@@ -170,7 +173,7 @@ class EvaluationWorker:
                 finally:
                     self._in_hand = None
                     with contextlib.suppress(FootnoteError):
-                        await self._catalog.leases.let_go(_lease_of(run_id), holder=self._holder)
+                        await self._catalog.leases.let_go(lease_of_run(run_id), holder=self._holder)
                 self._waiting = waiting
                 return True
         self._waiting = waiting
@@ -202,7 +205,7 @@ class EvaluationWorker:
             await asyncio.sleep(self._lease_s / RENEWALS_PER_LEASE)
             asked_at = clock()
             try:
-                if not await self._catalog.leases.take(_lease_of(run_id), holder=self._holder, ttl_s=self._lease_s):
+                if not await self._catalog.leases.take(lease_of_run(run_id), holder=self._holder, ttl_s=self._lease_s):
                     return
                 held_since = asked_at
                 if await self._is_called_off(run_id):
@@ -221,24 +224,27 @@ class EvaluationWorker:
     # ------------------------------------------------------------------------------------------------------------------- a run
 
     async def _do(self, run_id: str) -> None:
+        lease = HeldLease(name=lease_of_run(run_id), holder=self._holder)
         try:
             parts = await self._whole()
-            await parts.runner.run(run_id)
-            report = await parts.reporter.report(run_id)
-            await self._catalog.evaluation_runs.finish(run_id, owe_report_to=await self._owed_to(run_id))
+            await parts.runner.run(run_id, lease=lease)
+            report = await parts.reporter.report(run_id, lease=lease)
+            await self._catalog.evaluation_runs.finish(run_id, owe_report_to=await self._owed_to(run_id), lease=lease)
+        except LeaseLost as error:
+            log.warning("the run is another process's by now", reason=str(error))
         except (NotFound, Conflict) as error:
             # Deleted or cancelled meanwhile: then there is nothing to note. Otherwise something that the run needs is gone for good, such
             # as a set that is shared no longer: left in the queue it would be taken again, and again, and no other run ever.
             log.warning("the run ended early", reason=str(error))
-            await self._fail(run_id, code_of(error))
+            await self._fail(lease, run_id, code_of(error))
         except DependencyError:
             raise  # it stays in the queue, and goes on when the part is back
         except RunFailed as error:
             log.warning("the run failed", error=str(error.cause))
-            await self._fail(run_id, code_of(error.cause))
+            await self._fail(lease, run_id, code_of(error.cause))
         except Exception:  # the supervisor of a run: one that stumbles must not stand in the way of the next
             log.exception("the run stumbled")
-            await self._fail(run_id, INTERNAL_ERROR)
+            await self._fail(lease, run_id, INTERNAL_ERROR)
         else:
             log.info("the run is done", report_id=report.id)
             await self._tell(report.id)
@@ -248,16 +254,12 @@ class EvaluationWorker:
             self._parts = await self._opened.enter_async_context(self._open_parts())
         return self._parts
 
-    async def _fail(self, run_id: str, code: str) -> None:
-        with contextlib.suppress(NotFound, Conflict):
-            await self._catalog.evaluation_runs.finish(run_id, error_code=code)
+    async def _fail(self, lease: HeldLease, run_id: str, code: str) -> None:
+        with contextlib.suppress(NotFound, Conflict):  # a lost lease is a conflict: the run is not this process's to end
+            await self._catalog.evaluation_runs.finish(run_id, error_code=code, lease=lease)
 
     async def _tell(self, report_id: str) -> None:
         try:
             await self._after_report(report_id)
         except Exception:  # a report that cannot be sent is there all the same
             log.exception("the report could not be passed on", report_id=report_id)
-
-
-def _lease_of(run_id: str) -> str:
-    return f"evaluate:{run_id}"

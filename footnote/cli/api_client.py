@@ -17,6 +17,8 @@ from footnote.cli.api_objects import (
     AttachmentState,
     Collection,
     CollectionInSpace,
+    DeletedRun,
+    DeletedSet,
     EvaluationRun,
     EvaluationSet,
     FileCitation,
@@ -178,12 +180,26 @@ class ApiClient:
                 return
             parameters["after"] = page["next_after"]
 
+    def delete_set(self, wanted: str) -> DeletedSet:
+        """Delete a version of an evaluation set, or all versions of one name, with all runs over it."""
+        return DeletedSet.model_validate(self._call("DELETE", f"evaluation_sets/{quote(wanted, safe='')}"))
+
     def begin_run(self, body: dict[str, Any]) -> EvaluationRun:
         """Begin a run of evaluation, or go on with an unfinished one that asks for the same."""
         return EvaluationRun.model_validate(self._call("POST", "evaluation_runs", body=body))
 
     def run(self, run_id: str) -> EvaluationRun:
-        return EvaluationRun.model_validate(self._call("GET", f"evaluation_runs/{run_id}"))
+        return EvaluationRun.model_validate(self._call("GET", f"evaluation_runs/{quote(run_id, safe='')}"))
+
+    def runs(self, set_name: str | None = None) -> Iterator[EvaluationRun]:
+        return self._all("evaluation_runs", EvaluationRun, query={} if set_name is None else {"set": set_name})
+
+    def cancel_run(self, run_id: str) -> EvaluationRun:
+        return EvaluationRun.model_validate(self._call("POST", f"evaluation_runs/{quote(run_id, safe='')}/cancel"))
+
+    def delete_run(self, run_id: str) -> DeletedRun:
+        """Delete a run of evaluation that has ended, with what was made of it."""
+        return DeletedRun.model_validate(self._call("DELETE", f"evaluation_runs/{quote(run_id, safe='')}"))
 
     def run_cases(self, run_id: str) -> Iterator[dict[str, Any]]:
         """Walk through what each case of a run came to."""

@@ -270,6 +270,7 @@ class EvaluationRun(ApiObject):
     """A run of evaluation, and how far it is."""
 
     id: str
+    created_at: int
     status: Literal["queued", "running", "completed", "failed", "cancelled"]
     error_code: str | None = None
     set_id: str
@@ -283,6 +284,25 @@ class EvaluationRun(ApiObject):
     @property
     def is_finished(self) -> bool:
         return self.status in ("completed", "failed", "cancelled")
+
+
+class DeletedRun(ApiObject):
+    """What went with a run of evaluation."""
+
+    id: str = Field(description="What was deleted, as it was asked for.")
+    answers: int = Field(description="Cases that were asked.")
+    scores: int = Field(description="Values, and failures to have one.")
+    reports: int = Field(description="Reports.")
+    deliveries: int = Field(description="Reports that a channel was owed, or had got.")
+    turns: int = Field(description="Turns that were asked by runs; those that people asked stay.")
+
+
+class DeletedSet(DeletedRun):
+    """What went with an evaluation set."""
+
+    sets: int = Field(description="Versions of the set.")
+    cases: int = Field(description="Their cases.")
+    runs: int = Field(description="Runs over them, also those of others.")
 
 
 class MeanScore(ApiObject):

@@ -13,9 +13,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from footnote.cli.deleting import DeletedRunsDocument, DeletedSetDocument
 from footnote.cli.erase import ErasedFiles
 from footnote.cli.evaluate_documents import EvaluateJudgeDocument
 from footnote.cli.evaluate_run_documents import EvaluateDocument, ReportDocument
+from footnote.cli.evaluate_runs import RunDocument, RunsDocument
 from footnote.cli.json_documents import (
     AskDocument,
     BackupDocument,
@@ -68,7 +70,11 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "sets import": ImportedSetDocument,
     "sets generate": GeneratedSetDocument,
     "sets list": SetsDocument,
+    "sets delete": DeletedSetDocument,
     "evaluate run": EvaluateDocument,
+    "evaluate list": RunsDocument,
+    "evaluate cancel": RunDocument,
+    "evaluate delete": DeletedRunsDocument,
     "evaluate judge": EvaluateJudgeDocument,
     "report": ReportDocument,
     "doctor": DoctorDocument,

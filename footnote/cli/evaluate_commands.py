@@ -57,7 +57,10 @@ def run(
     collection: CollectionName = None,
     fail_under: Annotated[
         list[str] | None,
-        typer.Option(help="End with status 1 where this mean is less. May be given several times.", metavar="METRIC=NUMBER"),
+        typer.Option(
+            help="End with status 1 where this mean, of a metric that reports open with, is less. May be given several times.",
+            metavar="METRIC=NUMBER",
+        ),
     ] = None,
     cases: Annotated[
         Path | None,
@@ -95,6 +98,86 @@ def run(
     print_json(document) if as_json else show_evaluation(document)
     if document.under:
         raise typer.Exit(FAILED)
+
+
+@evaluate_app.command("list")
+def list_(
+    *,
+    set_name: Annotated[
+        str | None, typer.Option("--set", help="Only the runs over the versions of this set.", show_default=False, metavar="NAME")
+    ] = None,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs with their state and their reports.
+
+    For example:
+
+        footnote evaluate list --set handbook
+    """
+    from footnote.cli.connection import connect_to
+    from footnote.cli.evaluate_runs import list_runs, show_runs
+    from footnote.cli.terminal import print_json
+
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
+        document = list_runs(client, set_name=set_name)
+    print_json(document) if as_json else show_runs(document)
+
+
+@evaluate_app.command("cancel")
+def cancel(
+    run_id: Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")],
+    *,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a run as it stands. It has no report, and is not gone on with.
+
+    For example:
+
+        footnote evaluate cancel run_0199a3
+    """
+    from footnote.cli.connection import connect_to
+    from footnote.cli.evaluate_runs import cancel_run, show_cancelled
+    from footnote.cli.terminal import print_json
+
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
+        document = cancel_run(client, run_id)
+    print_json(document) if as_json else show_cancelled(document)
+
+
+@evaluate_app.command("delete")
+def delete(
+    run_ids: Annotated[list[str], typer.Argument(help="Ids of runs that have ended.", metavar="RUN...")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")] = False,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete runs with their answers, scores, reports and the turns that they asked. Their sets stay.
+
+    A run that is under way is refused: cancel it first.
+
+    For example:
+
+        footnote evaluate delete run_0199a3 --yes
+    """
+    from footnote.cli.connection import connect_to
+    from footnote.cli.deleting import agreed, show_deleted_runs
+    from footnote.cli.evaluate_runs import delete_runs
+    from footnote.cli.terminal import print_json
+
+    if not yes and not agreed(f"Delete {', '.join(run_ids)} with answers, scores and reports?"):
+        raise typer.Exit(FAILED)
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
+        document = delete_runs(client, run_ids)
+    print_json(document) if as_json else show_deleted_runs(document)
 
 
 @evaluate_app.command("judge")

@@ -44,8 +44,11 @@ def parse_limits(texts: Sequence[str]) -> dict[str, float]:
     """Return the least means of ``METRIC=NUMBER``, by metric.
 
     Raises:
-        CommandFailed: one is not of this form.
+        CommandFailed: one is not of this form, or names none of the metrics that every report opens with.
     """
+    from evaluation.metrics import METRICS  # noqa: PLC0415  # most commands do without evaluation
+
+    known = [metric.name for metric in METRICS.values() if metric.is_headline]
     limits: dict[str, float] = {}
     for text in texts:
         name, equals, number = text.partition("=")
@@ -54,7 +57,11 @@ def parse_limits(texts: Sequence[str]) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals or not name.strip() or not math.isfinite(limits[name.strip()]):  # no mean is under "nan"
-            raise CommandFailed(f"--fail-under is METRIC=NUMBER, not {text}.", exit_status=WRONG_USAGE)
+            raise CommandFailed(f"--fail-under is METRIC=NUMBER, not {text}.", hint=_one_of(known), exit_status=WRONG_USAGE)
+        if name.strip() not in known:
+            raise CommandFailed(
+                f"--fail-under names {name.strip()}, which no report opens with.", hint=_one_of(known), exit_status=WRONG_USAGE
+            )
     return limits
 
 
@@ -83,7 +90,7 @@ def evaluate(client: ApiClient, set_id: str, wanted: Wanted, *, limits: dict[str
     """Run, wait for the report, and compare it with the limits; an unfinished run that asks for the same is gone on with.
 
     Raises:
-        CommandFailed: the run failed or was cancelled, Ctrl-C was pressed, or a limit names no metric.
+        CommandFailed: the run failed or was cancelled, or Ctrl-C was pressed.
     """
     began = time.monotonic()
     body: dict[str, object] = {"set_id": set_id, "part": wanted.part, "limit": wanted.limit}
@@ -159,15 +166,12 @@ def _followed(client: ApiClient, run: EvaluationRun, on_progress: OnProgress) ->
 
 
 def _under(scores: dict[str, MeanScore], limits: dict[str, float]) -> list[UnderDocument]:
-    """Return the limits that were not kept; a metric without a mean keeps none.
-
-    Raises:
-        CommandFailed: a limit names no headline metric.
-    """
-    for name in limits:
-        if name not in scores:
-            raise CommandFailed(f"--fail-under names {name}, which is none of {', '.join(scores)}.", exit_status=WRONG_USAGE)
-    found = {name: scores[name].mean for name in limits}
+    """Return the limits that were not kept; a metric without a mean keeps none."""
+    means = {name: scores[name].mean if name in scores else None for name in limits}
     return [
-        UnderDocument(metric=name, limit=limits[name], mean=mean) for name, mean in found.items() if mean is None or mean < limits[name]
+        UnderDocument(metric=name, limit=limits[name], mean=mean) for name, mean in means.items() if mean is None or mean < limits[name]
     ]
+
+
+def _one_of(metrics: Sequence[str]) -> str:
+    return f"The metrics are {', '.join(metrics)}."

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from footnote.cli.api_client import ApiClient
 from footnote.cli.api_objects import EvaluationSet
+from footnote.cli.deleting import DeletedSetDocument
 from footnote.cli.failure import WRONG_USAGE, CommandFailed
 from footnote.cli.json_documents import JsonDocument
 from footnote.cli.terminal import messages, output, printable
@@ -96,6 +97,15 @@ def newest_set(client: ApiClient, wanted: str) -> EvaluationSet:
         CommandFailed: there is no such set.
     """
     return _chosen(list(client.sets(wanted.rpartition("@")[0] or wanted)), wanted)
+
+
+def delete_set(client: ApiClient, wanted: str) -> DeletedSetDocument:
+    """Delete all versions of ``NAME``, or the one of ``NAME@NUMBER`` or of an id, with all runs over it.
+
+    Raises:
+        CommandFailed: there is no such set of the caller's, or a run over it is under way.
+    """
+    return DeletedSetDocument(**client.delete_set(wanted).model_dump())
 
 
 def write_set(cases: "Sequence[Case | Tombstone]", path: Path | None) -> None:

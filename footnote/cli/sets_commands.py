@@ -15,7 +15,7 @@ sets_app = typer.Typer(
 
 @sets_app.callback()
 def sets() -> None:
-    """Import, generate, list and export evaluation sets: questions with what is known about their answers, in numbered versions.
+    """Import, generate, list, export and delete evaluation sets: questions with what is known about their answers, in numbered versions.
 
     For example:
 
@@ -139,3 +139,36 @@ def export(
     with connect_to(ServerChoice(data_dir, url, key)) as client:
         cases = exported(client, name)
     write_set(cases, file)
+
+
+@sets_app.command("delete")
+def delete(
+    name: Annotated[
+        str, typer.Argument(help="A set of yours with all its versions, or the version of a number, or of an id.", metavar="NAME[@NUMBER]")
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean it.")] = False,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a set with all runs over it: answers, scores, reports and the turns that the runs asked.
+
+    While a run over it is under way nothing is deleted: cancel it first.
+
+    For example:
+
+        footnote sets delete handbook@1
+        footnote sets delete handbook --yes
+    """
+    from footnote.cli.connection import connect_to
+    from footnote.cli.deleting import agreed, show_deleted_set
+    from footnote.cli.sets import delete_set
+    from footnote.cli.terminal import print_json, printable
+
+    if not yes and not agreed(f"Delete {printable(name)}{'' if '@' in name else ', all versions,'} with all runs over it?"):
+        raise typer.Exit(FAILED)
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
+        document = delete_set(client, name)
+    print_json(document) if as_json else show_deleted_set(document)

@@ -5,14 +5,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from footnote.core.catalog.evaluation_records import CaseRecord, RunCounts, RunRecord
+from footnote.core.catalog.evaluation_records import CaseRecord, RunCounts, RunRecord, RunState
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller
 from serving.api.authentication import CallerDependency
 from serving.api.opening import services_of
+from serving.api.paging import PagingDependency
+from serving.api.schemas.evaluation_deleted import EvaluationRunDeleted, run_deleted
 from serving.api.schemas.evaluation_runs import (
     EvaluationRun,
     EvaluationRunBegun,
+    EvaluationRunList,
     RunCaseList,
     RunRequest,
     run_case,
@@ -40,6 +43,24 @@ async def begin_evaluation_run(body: RunRequest, caller: CallerDependency, servi
     return EvaluationRunBegun(**run_fields(begun.run, counts, report_id=None), resumed=begun.is_resumed)
 
 
+@router.get("", summary="List runs of evaluation")
+async def list_evaluation_runs(
+    *,
+    caller: CallerDependency,
+    services: ServicesDependency,
+    paging: PagingDependency,
+    set_name: Annotated[str | None, Query(alias="set", max_length=100, description="Only over the versions of this set.")] = None,
+    status: Annotated[RunState | None, Query(description="Only those in this state.")] = None,
+) -> EvaluationRunList:
+    """Return the runs that the caller may read, those of evals among them."""
+    page = await services.catalog.evaluation_runs.list(caller=caller, paging=paging, set_name=set_name, state=status)
+    reports = await services.catalog.reports.ids_of([run.id for run in page.items], caller=caller)
+    data = [EvaluationRun(**run_fields(run, await counts_of(run, services, caller), report_id=reports.get(run.id))) for run in page.items]
+    return EvaluationRunList(
+        data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None, has_more=page.has_more
+    )
+
+
 @router.get("/{run_id}", summary="Show a run of evaluation")
 async def retrieve_evaluation_run(run_id: str, caller: CallerDependency, services: ServicesDependency) -> EvaluationRun:
     """Return a run, and how far it is."""
@@ -52,6 +73,12 @@ async def cancel_evaluation_run(run_id: str, caller: CallerDependency, services:
     run = await services.catalog.evaluation_runs.cancel(run_id, caller=caller)
     services.evaluation.wake()
     return await _shown(run, services, caller)
+
+
+@router.delete("/{run_id}", summary="Delete a run of evaluation")
+async def delete_evaluation_run(run_id: str, caller: CallerDependency, services: ServicesDependency) -> EvaluationRunDeleted:
+    """Delete a run that has ended with its answers, scores, report and the turns that it asked, for good. Its set stays."""
+    return run_deleted(run_id, await services.catalog.evaluation_runs.delete(run_id, caller=caller))
 
 
 @router.get("/{run_id}/cases", summary="List the cases of a run of evaluation")

@@ -8,6 +8,7 @@ from footnote.core.offload import offload
 from serving.api.authentication import CallerDependency
 from serving.api.opening import services_of
 from serving.api.paging import Cursor, PagingDependency
+from serving.api.schemas.evaluation_deleted import EvaluationSetDeleted, set_deleted
 from serving.api.schemas.evaluation_sets import (
     CaseList,
     EvaluationSet,
@@ -71,3 +72,13 @@ async def list_evaluation_cases(
 ) -> CaseList:
     """Return cases in their order, each as it was imported; in the place of one whose text was erased stands a tombstone."""
     return case_page(await services.catalog.evaluation_sets.cases_page(set_id, caller=caller, after=after, limit=limit))
+
+
+@router.delete("/{set_id:path}", summary="Delete an evaluation set")
+async def delete_evaluation_set(set_id: str, caller: CallerDependency, services: ServicesDependency) -> EvaluationSetDeleted:
+    """Delete a version of a set (its id, or `NAME@NUMBER`) or, by its name, all versions of a set of one's own, for good.
+
+    All runs over it go too, whoever began them, with their answers, scores, reports and the turns that they asked. While one of them is
+    under way nothing is deleted. The operator deletes somebody else's by id.
+    """
+    return set_deleted(set_id, await services.catalog.evaluation_sets.delete(set_id, caller=caller))

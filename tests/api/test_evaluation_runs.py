@@ -186,3 +186,46 @@ def test_a_reader_without_the_turns_gets_the_numbers_alone(ann: httpx.Client, be
 def test_what_cannot_be_run_is_refused(ann: httpx.Client, body: dict[str, Any], status: int, said: str) -> None:
     answer = ann.post("/v1/evaluation_runs", json={"set_id": imported(ann), **body})
     assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+def test_runs_are_listed_by_those_who_may_read_them(ann: httpx.Client, ben: httpx.Client, done: dict[str, Any]) -> None:
+    begun(ann, imported(ann, name="listed"), limit=1)
+    listed = ann.get("/v1/evaluation_runs", params={"set": "listed"}).json()
+    assert [each["cases"] for each in listed["data"]] == [1]
+    completed = ann.get("/v1/evaluation_runs", params={"set": "tides", "status": "completed", "limit": 100}).json()
+    assert {each["status"] for each in completed["data"]} == {"completed"}
+    assert done in completed["data"], "each as it is shown by itself"
+    assert ben.get("/v1/evaluation_runs", params={"set": "listed"}).json()["data"] == []
+    assert ann.get("/v1/evaluation_runs", params={"status": "asleep"}).status_code == 400
+
+
+def test_a_run_is_deleted_with_its_report_and_its_turns_by_its_owner_alone(ann: httpx.Client, ben: httpx.Client) -> None:
+    run = finished(ann, begun(ann, imported(ann, name="short-lived"), part="test")["id"])
+    turn_id = cases_of(ann, run)["data"][0]["turn_id"]
+    assert ben.delete(f"/v1/evaluation_runs/{run['id']}").status_code == 404
+    gone = ann.delete(f"/v1/evaluation_runs/{run['id']}").json()
+    assert (gone["object"], gone["id"], gone["deleted"]) == ("evaluation_run.deleted", run["id"], True)
+    assert (gone["answers"], gone["reports"], gone["turns"]) == (4, 1, 4)
+    assert gone["scores"] == run["scores"] + run["failures"]
+    for path in (f"evaluation_runs/{run['id']}", f"evaluation_runs/{run['id']}/cases", f"reports/{run['report_id']}", f"turns/{turn_id}"):
+        assert ann.get(f"/v1/{path}").status_code == 404, path
+    assert ann.get(f"/v1/evaluation_sets/{run['set_id']}").status_code == 200
+
+
+def test_a_set_is_deleted_with_its_runs_once_none_is_under_way(ann: httpx.Client) -> None:
+    set_id = imported(ann, name="doomed")
+    ended = finished(ann, begun(ann, set_id, part="test", limit=1)["id"])
+    held = ann.post("/v1/evaluation_sets", json={"name": "doomed", "cases": CASES[:1]}).json()["id"]
+    going = begun(ann, held)
+    answer = ann.delete("/v1/evaluation_sets/doomed")
+    if answer.status_code == 409:  # it was faster than the run
+        assert going["id"] in answer.json()["error"]["message"]
+        assert ann.get(f"/v1/evaluation_runs/{ended['id']}").json() == ended
+        ann.post(f"/v1/evaluation_runs/{going['id']}/cancel")
+        answer = ann.delete("/v1/evaluation_sets/doomed")
+    gone = answer.json()
+    assert (gone["sets"], gone["cases"], gone["runs"]) == (2, 6, 2)
+    for run in (ended, going):
+        assert ann.get(f"/v1/evaluation_runs/{run['id']}").status_code == 404
+        assert ann.delete(f"/v1/evaluation_runs/{run['id']}").status_code == 404
+    assert ann.get("/v1/reports", params={"set": "doomed"}).json()["data"] == []

@@ -117,3 +117,26 @@ def test_erasing_a_document_leaves_a_tombstone(anna: httpx.Client) -> None:
     assert answer.json()["data"][0]["tombstone"] is True
     assert anna.get(f"/v1/evaluation_sets/{made['id']}").json()["tombstones"] == 1
     anna.delete(f"/v1/vector_stores/{store}")
+
+
+def test_a_set_is_deleted_by_its_owner_by_name_number_or_id(anna: httpx.Client, bert: httpx.Client) -> None:
+    made = [imported(anna, "a/b ü", {"id": "a", "question": f"{n}?"}, principals=["owner:bert"]) for n in range(4)]
+    for wanted in (made[0]["id"], "a%2Fb%20%C3%BC", "a%2Fb%20%C3%BC@1"):
+        answer = bert.delete(f"/v1/evaluation_sets/{wanted}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    by_id = anna.delete(f"/v1/evaluation_sets/{made[0]['id']}").json()
+    assert (by_id["object"], by_id["deleted"], by_id["sets"], by_id["cases"], by_id["runs"]) == ("evaluation_set.deleted", True, 1, 1, 0)
+    assert anna.get(f"/v1/evaluation_sets/{made[0]['id']}").status_code == 404
+    assert anna.delete("/v1/evaluation_sets/a%2Fb%20%C3%BC@2").json()["sets"] == 1
+    by_name = anna.delete("/v1/evaluation_sets/a%2Fb%20%C3%BC").json()
+    assert (by_name["id"], by_name["sets"], by_name["cases"]) == ("a/b ü", 2, 2)
+    assert anna.get("/v1/evaluation_sets", params={"name": "a/b ü"}).json()["data"] == []
+    assert anna.delete("/v1/evaluation_sets/a%2Fb%20%C3%BC").status_code == 404
+
+
+def test_a_new_version_stays_shared(anna: httpx.Client, bert: httpx.Client) -> None:
+    imported(anna, "common", {"id": "a", "question": "1?"}, principals=["owner:bert"])
+    second = imported(anna, "common", {"id": "a", "question": "2?"})
+    assert bert.get(f"/v1/evaluation_sets/{second['id']}").json()["number"] == 2
+    third = imported(anna, "common", {"id": "a", "question": "3?"}, principals=[])
+    assert bert.get(f"/v1/evaluation_sets/{third['id']}").status_code == 404

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from evaluation.cases import read_set
-from footnote.cli.failure import CommandFailed
+from footnote.cli.failure import WRONG_USAGE, CommandFailed
 from footnote.cli.main import app
 from footnote.core.errors import InvalidInput
 from tests.api.library import Served
@@ -96,3 +96,21 @@ def test_where_no_case_can_be_made_the_command_fails_and_says_why(served: Served
     ):
         with pytest.raises(CommandFailed, match=message):
             run(served, "generate", *arguments)
+
+
+def test_a_set_is_deleted_when_somebody_says_so(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    for question in ("How cold?", "How warm?", "How wet?"):
+        path.write_text(json.dumps({"id": "a", "question": question}), encoding="utf-8")
+        assert run(served, "import", path, "--name", "cli doomed/1").exit_code == 0
+    with pytest.raises(CommandFailed, match="cannot be undone") as caught:
+        run(served, "delete", "cli doomed/1")
+    assert caught.value.exit_status == WRONG_USAGE
+    told = run(served, "delete", "cli doomed/1@2", "--yes")
+    assert "cli doomed/1@2 is deleted: 1 version, 1 case, 0 runs" in told.stdout
+    assert {each["number"] for each in as_json(served, "list", "--name", "cli doomed/1")["sets"]} == {1, 3}
+    gone = as_json(served, "delete", "cli doomed/1", "--yes")
+    assert (gone["id"], gone["sets"], gone["cases"], gone["turns"]) == ("cli doomed/1", 2, 2, 0)
+    assert as_json(served, "list", "--name", "cli doomed/1")["sets"] == []
+    with pytest.raises(CommandFailed, match="no evaluation set"):
+        run(served, "delete", "cli doomed/1", "--yes")

@@ -8,7 +8,8 @@ import pytest
 
 from footnote.cli.api_client import ApiClient
 from footnote.cli.evaluate_run import Wanted, evaluate, parse_limits, set_id_of, show_evaluation, write_cases
-from footnote.cli.failure import WRONG_USAGE, CommandFailed
+from footnote.cli.evaluate_runs import delete_runs, list_runs
+from footnote.cli.failure import FAILED, WRONG_USAGE, CommandFailed
 from footnote.cli.main import main
 from footnote.cli.report import compare, report, report_id, show_comparison, show_report, write_page
 from tests.api.conftest import threaded  # noqa: F401 - a fixture
@@ -82,18 +83,50 @@ def test_reports_are_shown_compared_and_written(
         report(client, "rep_none")
 
 
-def test_a_limit_of_no_metric_is_wrong_usage(client: ApiClient, questions: Path) -> None:
-    with pytest.raises(CommandFailed, match="happiness") as caught:
-        evaluate(client, set_id_of(client, str(questions)), Wanted(limit=1), limits={"happiness": 1.0}, on_progress=lambda run: None)
-    assert caught.value.exit_status == WRONG_USAGE
-
-
 def test_limits_are_read() -> None:
     assert parse_limits(["faithfulness=0.8", " citations = .5"]) == {"faithfulness": 0.8, "citations": 0.5}
-    for text in ("faithfulness", "faithfulness=", "=1", "faithfulness=high", "faithfulness=nan", "faithfulness=inf"):
+    malformed = ("faithfulness", "faithfulness=", "=1", "faithfulness=high", "faithfulness=nan", "faithfulness=inf")
+    for text in (*malformed, "happiness=0.5", "Faithfulness=0.5", "answer_f1=0.5", "toxicity=0.5"):
         with pytest.raises(CommandFailed) as caught:
             parse_limits([text])
         assert caught.value.exit_status == WRONG_USAGE
+        assert "recall@10" in (caught.value.hint or ""), "the metrics that there are"
+
+
+def test_every_metric_that_may_have_a_limit_stands_in_every_report(client: ApiClient, questions: Path) -> None:
+    document = evaluate(client, set_id_of(client, str(questions)), Wanted(limit=1), limits={}, on_progress=lambda run: None)
+    limits = parse_limits([f"{metric}=2" for metric in document.scores])
+    with pytest.raises(CommandFailed) as caught:
+        parse_limits(["happiness=1"])
+    assert caught.value.hint == f"The metrics are {', '.join(limits)}."
+
+
+def test_runs_are_listed_cancelled_and_deleted(
+    client: ApiClient, whole: Served, questions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(*arguments: str, status: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["evaluate", *arguments, "--url", whole.url])
+        told = capsys.readouterr()
+        assert ended.value.code == status, told.err
+        return told.out
+
+    set_id = set_id_of(client, str(questions))
+    ended = evaluate(client, set_id, Wanted(limit=1), limits={}, on_progress=lambda run: None)
+    going = client.begin_run({"set_id": set_id, "resume": False})
+    client.cancel_run(going.id)  # before it ends by itself; the command says the same again
+    assert f"The run {going.id} is cancelled" in command("cancel", going.id)
+    listed = {run.id: run for run in list_runs(client, set_name="tides").runs}
+    assert (listed[ended.run_id].status, listed[ended.run_id].report_id) == ("completed", ended.report_id)
+    assert (listed[going.id].set, listed[going.id].status) == ("tides@1", "cancelled")
+    assert list_runs(client, set_name="rivers").runs == []
+    assert ended.report_id in command("list")
+    command("delete", ended.run_id, status=WRONG_USAGE)  # nobody can be asked
+    (gone,) = delete_runs(client, [ended.run_id, ended.run_id]).deleted
+    assert (gone.id, gone.answers, gone.reports, gone.turns) == (ended.run_id, 1, 1, 1)
+    assert f"{going.id} is deleted" in command("delete", going.id, "--yes")
+    assert not {ended.run_id, going.id} & {run.id for run in client.runs()}
+    command("delete", going.id, "--yes", status=FAILED)
 
 
 def test_a_set_that_is_not_there_is_said(client: ApiClient, tmp_path: Path) -> None:
@@ -103,9 +136,16 @@ def test_a_set_that_is_not_there_is_said(client: ApiClient, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "arguments", [["evaluate", "--set", "x", "--fail-under", "y"], ["evaluate", "--limit", "3"], ["evaluate", "--set", "x", "--limit", "0"]]
+    "arguments",
+    [
+        ["evaluate", "--set", "x", "--fail-under", "y"],
+        ["evaluate", "--set", "x", "--fail-under", "happiness=0.5"],
+        ["evaluate", "--limit", "3"],
+        ["evaluate", "--set", "x", "--limit", "0"],
+    ],
 )
 def test_wrong_usage_is_told_before_anything_is_started(arguments: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as caught:
-        main([*arguments, "--data-dir", str(tmp_path)])
+        main([*arguments, "--data-dir", str(tmp_path / "data")])
     assert caught.value.code == WRONG_USAGE
+    assert not (tmp_path / "data").exists()

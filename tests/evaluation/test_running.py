@@ -14,6 +14,8 @@ from evaluation.running import ANSWER_GONE, FAILURES_IN_A_ROW, RELEASE_CHANGED, 
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, RunState, SetKind
+from footnote.core.catalog.jobs import LeaseLost
+from footnote.core.catalog.leases import HeldLease, lease_of_run
 from footnote.core.catalog.records import FileRecord
 from footnote.core.catalog.releases import release_id_of
 from footnote.core.errors import Conflict, FootnoteError, IndexUnavailable, ModelUnavailable, Overloaded
@@ -155,6 +157,36 @@ async def test_a_run_that_is_cut_off_anywhere_asks_and_judges_nothing_again(cata
     assert first.scored == {"ebb": 1, "flood": 1, "slack": 1}
     assert sum(second.scored.values()) == 5, "the two that were cut off were judged again, and no other"
     assert len(await values(catalog, run_id)) == 6
+
+
+async def test_a_run_that_another_process_has_taken_over_stops_and_nothing_more_is_noted(catalog: Catalog):
+    run_id, length = await begun(catalog), Length()
+    lease = HeldLease(name=lease_of_run(run_id), holder="the slow one")
+    await catalog.leases.take(lease.name, holder=lease.holder, ttl_s=0)
+
+    class TakenOver(Scripted):
+        async def answer(self, question: Question) -> AsyncGenerator[AnswerEvent]:
+            async for event in super().answer(question):
+                if "flood" in question.text:
+                    assert await catalog.leases.take(lease.name, holder="another", ttl_s=60)
+                yield event
+
+    with pytest.raises(LeaseLost):
+        await runner(catalog, TakenOver(catalog), length).run(run_id, lease=lease)
+    assert await values(catalog, run_id) == {("ebb", "length"): 12.0}
+    assert [answer.ordinal for answer in await catalog.evaluation_runs.answers(run_id, caller=ANN)] == [0]
+    assert length.scored == {"ebb": 1}
+
+    class Slow(Length):
+        async def score(self, answered: Answered) -> Sequence[Score]:
+            assert await catalog.leases.take(lease.name, holder="another", ttl_s=60)
+            return await super().score(answered)
+
+    await catalog.leases.break_off(lease.name)
+    await catalog.leases.take(lease.name, holder=lease.holder, ttl_s=0)
+    with pytest.raises(LeaseLost):
+        await runner(catalog, Scripted(catalog), Slow("slow")).run(run_id, lease=lease)
+    assert await values(catalog, run_id) == {("ebb", "length"): 12.0}
 
 
 async def test_a_case_that_cannot_be_answered_is_noted_and_the_others_go_on(catalog: Catalog):

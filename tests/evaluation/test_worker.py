@@ -10,6 +10,7 @@ from evaluation.running import RELEASE_CHANGED, RunFailed
 from evaluation.worker import INTERNAL_ERROR, EvaluationWorker, RunParts
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import ReportRecord, RunState
+from footnote.core.catalog.leases import HeldLease
 from footnote.core.errors import CatalogUnavailable, Conflict, ModelUnavailable, NotFound
 from tests.core.catalog.evaluation_story import run_of
 from tests.core.catalog.story import ANN
@@ -27,13 +28,13 @@ class Parts:
         self.n_closed = 0
         self.done: list[str] = []
 
-    async def run(self, run_id: str) -> None:
-        await self._catalog.evaluation_runs.start(run_id)
+    async def run(self, run_id: str, *, lease: HeldLease | None = None) -> None:
+        await self._catalog.evaluation_runs.start(run_id, lease=lease)
         await self._do(run_id)
         self.done.append(run_id)
 
-    async def report(self, run_id: str) -> ReportRecord:
-        return await self._catalog.reports.store(run_id, {"run": run_id})
+    async def report(self, run_id: str, *, lease: HeldLease | None = None) -> ReportRecord:
+        return await self._catalog.reports.store(run_id, {"run": run_id}, lease=lease)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[RunParts]:
@@ -321,6 +322,26 @@ async def test_a_run_whose_lease_cannot_be_renewed_stops_when_the_lease_has_ende
     await doing.start(alone=True)
     async with asyncio.timeout(SOON_S):
         await stopped.wait()
+    await doing.close()
+
+
+@pytest.mark.parametrize("error", [None, KeyError("a mistake"), RunFailed(NotFound("gone"))])
+async def test_a_worker_whose_run_was_taken_over_neither_ends_nor_fails_it(catalog: Catalog, error: Exception | None):
+    slow, good = [(await run_of(catalog)).id for _ in range(2)]
+
+    async def do(run_id: str) -> None:
+        if run_id == slow:
+            await catalog.leases.break_off(f"evaluate:{run_id}")
+            assert await catalog.leases.take(f"evaluate:{run_id}", holder="another", ttl_s=3_600)
+            if error is not None:
+                raise error
+
+    told = Told()
+    doing = worker(catalog, Parts(catalog, do), told)
+    await doing.start(alone=True)
+    assert (await catalog.reports.by_id(await told.next())).run_id == good
+    assert (await catalog.evaluation_runs.by_id(slow)).state == RunState.RUNNING, "it is the other one's to end"
+    assert await catalog.reports.of_run(slow, caller=ANN) is None
     await doing.close()
 
 

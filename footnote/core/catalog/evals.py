@@ -10,10 +10,9 @@ from sqlalchemy import delete, select
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.evaluation_access import own_row, principals_of, readable, readable_row
-from footnote.core.catalog.evaluation_records import RunState
+from footnote.core.catalog.evaluation_deleting import delete_runs
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
-from footnote.core.errors import Conflict
 from footnote.core.ids import new_id
 from footnote.core.types import Caller
 
@@ -96,15 +95,9 @@ class Evals:
             NotFound: there is none, or it is somebody else's.
             Conflict: one of its runs is under way.
         """
-        run, turn = schema.EvaluationRun, schema.Turn
         async with self._database.write() as session:
             await own_row(session, schema.Eval, eval_id, caller=caller, what="eval", param="eval_id")
-            runs = (await session.scalars(select(run).where(run.eval_id == eval_id).with_for_update())).all()
-            if not all(RunState(each.state).is_final for each in runs):
-                raise Conflict(f"A run of {eval_id} is under way.", hint="Cancel it first.", param="eval_id")
-            for each in runs:
-                await session.execute(delete(turn).where(turn.run_id == each.id))
-            await session.execute(delete(run).where(run.eval_id == eval_id))
+            await delete_runs(session, schema.EvaluationRun.eval_id == eval_id, param="eval_id")
             await session.execute(delete(schema.Eval).where(schema.Eval.id == eval_id))
 
 

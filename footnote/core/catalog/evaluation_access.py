@@ -34,13 +34,15 @@ async def readable_row(session: AsyncSession, model: Any, row_id: str, *, caller
     return row
 
 
-async def own_row(session: AsyncSession, model: Any, row_id: str, *, caller: Caller, what: str, param: str) -> Any:
-    """Return a row for writing.
+async def own_row(
+    session: AsyncSession, model: Any, row_id: str, *, caller: Caller, what: str, param: str, or_operator: bool = False
+) -> Any:
+    """Return a row for writing: the caller's own, with ``or_operator`` also anybody's to the operator.
 
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
     row = await session.get(model, row_id, with_for_update=True)
-    if row is None or row.owner != caller.owner:
+    if row is None or not (row.owner == caller.owner or (or_operator and caller.is_operator)):
         raise NotFound(f"There is no {what} {row_id}.", param=param)
     return row

@@ -254,6 +254,31 @@ class ReportRecord:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedEvaluation:
+    """What went with sets or runs that were deleted, counted.
+
+    Args:
+        sets: versions of sets.
+        cases: those of them, tombstones among them.
+        runs: runs, also those that others began over a set that they might read.
+        answers: cases that were asked in these runs, with what was noted of each.
+        scores: values and failures.
+        reports: reports.
+        deliveries: reports that a channel had got, or was owed.
+        turns: turns that the runs asked. Those that a person asked stay, also where a run scored them.
+    """
+
+    sets: int = 0
+    cases: int = 0
+    runs: int = 0
+    answers: int = 0
+    scores: int = 0
+    reports: int = 0
+    deliveries: int = 0
+    turns: int = 0
+
+
 # ------------------------------------------------------------------------------------------------------------------------ live turns
 
 

@@ -1,7 +1,7 @@
 """Runs: which turn answered which case, and what each judge made of it. A run that was cut off is gone on with from what is noted here."""
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import case as sql_case
@@ -12,15 +12,17 @@ from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.deliveries import owe
 from footnote.core.catalog.evaluation_access import own_row, principals_of, readable, readable_row
+from footnote.core.catalog.evaluation_deleting import delete_runs
 from footnote.core.catalog.evaluation_records import (
     CaseScoreDraft,
     CaseScoreRecord,
+    DeletedEvaluation,
     RunAnswerRecord,
     RunCounts,
     RunRecord,
     RunState,
 )
-from footnote.core.catalog.jobs import JobLease, require_lease
+from footnote.core.catalog.leases import HeldLease, require_held
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.catalog.quotations import empty_turns
@@ -35,8 +37,9 @@ ANSWER_REPLACED = "answer_replaced"
 class EvaluationRuns:
     """Reads and writes runs.
 
-    What takes a caller checks that they may: somebody else's run is not found. What takes none is for the process that does the run; with
-    a lease, it writes only while the job is its own.
+    What takes a caller checks that they may: somebody else's run is not found. What takes none is for the process that does the run: it
+    shows its lease (``lease_of_run``), and what it writes after another process has taken that over is refused. Where no other process can
+    be at the run there is none to show.
     """
 
     def __init__(self, database: Database) -> None:
@@ -69,28 +72,44 @@ class EvaluationRuns:
         Raises:
             NotFound: there is no such set, release or eval, or the caller may not read it.
         """
+        wanted = _WantedRow(set_id, release_id, caller, dict(configuration or {}), principals=principals, job_id=job_id, eval_id=eval_id)
         async with self._database.write() as session:
-            await readable_row(session, schema.EvaluationSet, set_id, caller=caller, what="evaluation set", param="set_id")
-            await readable_row(session, schema.Release, release_id, caller=caller, what="release", param="release_id")
-            if eval_id is not None:
-                await readable_row(session, schema.Eval, eval_id, caller=caller, what="eval", param="eval_id")
-            row = schema.EvaluationRun(
-                id=new_id("run"),
-                owner=caller.owner,
-                principals=principals_of(caller.owner, principals),
-                set_id=set_id,
-                release_id=release_id,
-                job_id=job_id,
-                eval_id=eval_id,
-                configuration=dict(configuration or {}),
-                state=RunState.QUEUED,
-                counts={},
-                error_code=None,
-                created_at=now(),
-                finished_at=None,
-            )
-            session.add(row)
+            row = await _created(session, wanted)
         return _run(row)
+
+    async def begin(
+        self,
+        *,
+        set_id: str,
+        release_id: str,
+        caller: Caller,
+        configuration: Mapping[str, Any],
+        is_the_same: Callable[[Mapping[str, Any]], bool],
+        eval_id: str | None = None,
+    ) -> tuple[RunRecord, bool]:
+        """Return the newest unfinished run of the caller's that does the same, or begin one; and whether it was begun before.
+
+        Both are one write: of two who ask for the same at the same moment one begins the run, and the other goes on with it.
+
+        Args:
+            set_id: the version of the set; a run of another set, release or eval is another.
+            release_id: what answers.
+            caller: who owns the run, and asks its questions.
+            configuration: as ``create`` takes it.
+            is_the_same: whether a run of this configuration asks for the same.
+            eval_id: the eval that it is a run of.
+
+        Raises:
+            NotFound: as ``create``.
+        """
+        row = schema.EvaluationRun
+        ours = (row.owner == caller.owner, row.set_id == set_id, row.release_id == release_id, row.eval_id.is_not_distinct_from(eval_id))
+        query = select(row).where(*ours, row.state.in_((RunState.QUEUED, RunState.RUNNING))).order_by(row.id.desc())
+        async with self._database.write() as session:
+            found = next((each for each in await session.scalars(query) if is_the_same(each.configuration)), None)
+            if found is not None:
+                return _run(found), True
+            return _run(await _created(session, _WantedRow(set_id, release_id, caller, configuration, eval_id=eval_id))), False
 
     async def get(self, run_id: str, *, caller: Caller) -> RunRecord:
         """Return a run.
@@ -148,23 +167,23 @@ class EvaluationRuns:
         async with self._database.read() as session:
             return tuple(await session.scalars(query))
 
-    async def start(self, run_id: str, *, job_id: str | None = None, lease: JobLease | None = None) -> RunRecord:
+    async def start(self, run_id: str, *, job_id: str | None = None, lease: HeldLease | None = None) -> RunRecord:
         """Note that a run is under way, and which job does it; one that was cut off starts again.
 
         Raises:
             NotFound: there is none (any more).
             Conflict: it is finished, or was cancelled.
-            LeaseLost: the job is no longer this worker's.
+            LeaseLost: another process is at the run.
         """
         async with self._database.write() as session:
-            await _require_lease(session, lease)
+            await _require_held(session, lease)
             row = await _unfinished(session, run_id)
             row.state = RunState.RUNNING
             row.job_id = job_id or row.job_id
         return _run(row)
 
     async def finish(
-        self, run_id: str, *, error_code: str | None = None, owe_report_to: Collection[str] = (), lease: JobLease | None = None
+        self, run_id: str, *, error_code: str | None = None, owe_report_to: Collection[str] = (), lease: HeldLease | None = None
     ) -> RunRecord:
         """Note that a run is completed, or has failed with a code, with its counts.
 
@@ -174,7 +193,7 @@ class EvaluationRuns:
             NotFound, Conflict, LeaseLost: as ``start``.
         """
         async with self._database.write() as session:
-            await _require_lease(session, lease)
+            await _require_held(session, lease)
             row = await _unfinished(session, run_id)
             await _end(session, row, RunState.COMPLETED if error_code is None else RunState.FAILED)
             row.error_code = error_code
@@ -187,30 +206,27 @@ class EvaluationRuns:
         """End a run as it stands, without a report; cancelling it again changes nothing.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: there is none, or it is somebody else's and the caller is not the operator.
             Conflict: it is finished.
         """
         async with self._database.write() as session:
-            row = await own_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id")
+            row = await own_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id", or_operator=True)
             if row.state != RunState.CANCELLED:
                 _require_unfinished(row)
                 await session.execute(delete(schema.Report).where(schema.Report.run_id == run_id))  # made just now, and of no finished run
                 await _end(session, row, RunState.CANCELLED)
         return _run(row)
 
-    async def delete(self, run_id: str, *, caller: Caller) -> None:
-        """Delete a run with its scores, its reports, and the turns that it asked.
+    async def delete(self, run_id: str, *, caller: Caller) -> DeletedEvaluation:
+        """Delete a run with its answers, scores and report, what is owed of that, and the turns that it asked; say how many of each.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: there is none, or it is somebody else's and the caller is not the operator.
             Conflict: it is under way.
         """
         async with self._database.write() as session:
-            row = await own_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id")
-            if not RunState(row.state).is_final:
-                raise Conflict(f"The run {run_id} is under way.", hint="Cancel it first.", param="run_id")
-            await session.execute(delete(schema.Turn).where(schema.Turn.run_id == run_id))
-            await session.execute(delete(schema.EvaluationRun).where(schema.EvaluationRun.id == run_id))
+            await own_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id", or_operator=True)
+            return await delete_runs(session, schema.EvaluationRun.id == run_id, param="run_id")
 
     async def counts(self, run_id: str, *, caller: Caller) -> RunCounts:
         """Count how far a run is.
@@ -224,7 +240,7 @@ class EvaluationRuns:
     # -- answers and scores ------------------------------------------------------------------------------------------------------
 
     async def note_answer(
-        self, run_id: str, case_id: str, *, turn_id: str | None = None, error_code: str | None = None, lease: JobLease | None = None
+        self, run_id: str, case_id: str, *, turn_id: str | None = None, error_code: str | None = None, lease: HeldLease | None = None
     ) -> None:
         """Note which turn answered a case, or why none could; what was noted and scored of another answer before goes.
 
@@ -233,12 +249,12 @@ class EvaluationRuns:
         Raises:
             NotFound: there is no such run (any more), or the case is not of its set.
             Conflict: the run is finished, or was cancelled.
-            LeaseLost: the job is no longer this worker's.
+            LeaseLost: another process is at the run.
         """
         if (turn_id is None) == (error_code is None):
             raise ValueError("a case was either answered by a turn or not, for a reason")
         async with self._database.write() as session:
-            await _require_lease(session, lease)
+            await _require_held(session, lease)
             run = await _unfinished(session, run_id)
             case = await session.get(schema.EvaluationCase, case_id, with_for_update={"read": True})  # an erasure waits
             if case is None or case.set_id != run.set_id:
@@ -265,7 +281,7 @@ class EvaluationRuns:
         judge: str,
         scores: Sequence[CaseScoreDraft],
         turn_id: str | None = None,
-        lease: JobLease | None = None,
+        lease: HeldLease | None = None,
     ) -> None:
         """Keep all that one judge has to say about a case, perhaps nothing, in one write; it replaces scores of the same metric and target.
 
@@ -282,10 +298,10 @@ class EvaluationRuns:
         Raises:
             NotFound: there is no such run (any more), or no answer of it to this case is noted.
             Conflict: the run is finished, or was cancelled; or, with the code ``answer_replaced``, another answer is noted by now.
-            LeaseLost: the job is no longer this worker's.
+            LeaseLost: another process is at the run.
         """
         async with self._database.write() as session:
-            await _require_lease(session, lease)
+            await _require_held(session, lease)
             run = await _unfinished(session, run_id)
             answer = await session.get(schema.RunAnswer, (run_id, case_id))
             if answer is None:
@@ -362,9 +378,47 @@ class EvaluationRuns:
 # ------------------------------------------------------------------------------------------------------------------------- the steps
 
 
-async def _require_lease(session: AsyncSession, lease: JobLease | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _WantedRow:
+    """A run that is to be."""
+
+    set_id: str
+    release_id: str
+    caller: Caller
+    configuration: Mapping[str, Any]
+    principals: Iterable[str] = ()
+    job_id: str | None = None
+    eval_id: str | None = None
+
+
+async def _created(session: AsyncSession, wanted: _WantedRow) -> schema.EvaluationRun:
+    caller = wanted.caller
+    await readable_row(session, schema.EvaluationSet, wanted.set_id, caller=caller, what="evaluation set", param="set_id")
+    await readable_row(session, schema.Release, wanted.release_id, caller=caller, what="release", param="release_id")
+    if wanted.eval_id is not None:
+        await readable_row(session, schema.Eval, wanted.eval_id, caller=caller, what="eval", param="eval_id")
+    row = schema.EvaluationRun(
+        id=new_id("run"),
+        owner=caller.owner,
+        principals=principals_of(caller.owner, wanted.principals),
+        set_id=wanted.set_id,
+        release_id=wanted.release_id,
+        job_id=wanted.job_id,
+        eval_id=wanted.eval_id,
+        configuration=dict(wanted.configuration),
+        state=RunState.QUEUED,
+        counts={},
+        error_code=None,
+        created_at=now(),
+        finished_at=None,
+    )
+    session.add(row)
+    return row
+
+
+async def _require_held(session: AsyncSession, lease: HeldLease | None) -> None:
     if lease is not None:
-        await require_lease(session, lease)
+        await require_held(session, lease)
 
 
 async def _readable(session: AsyncSession, run_id: str, caller: Caller) -> schema.EvaluationRun:

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.evaluation_access import principals_of, readable, readable_row
-from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, EvaluationSetRecord, ImportedSet, SetKind
+from footnote.core.catalog.evaluation_deleting import delete_runs, n_cases
+from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, DeletedEvaluation, EvaluationSetRecord, ImportedSet, SetKind
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.catalog.readers import readable_by
@@ -47,7 +48,8 @@ class EvaluationSets:
             name: of the set, without ``@``.
             kind: where the cases come from.
             caller: the owner.
-            principals: who may read it beside the owner; None leaves that as it is, at first nobody.
+            principals: who may read it beside the owner; None leaves that as it is, at first nobody: a new version is shared as the one
+                before. The first version with people's turns after one without them is the owner's alone until somebody says otherwise.
 
         Raises:
             InvalidInput: the name cannot be used, or there are no cases, too many, or two of the same key.
@@ -62,7 +64,7 @@ class EvaluationSets:
             row = await _newest(session, name, caller.owner)
             is_new = row is None or not await _holds(session, row, drafts, kind=kind, sha256=content_sha256)
             if row is None or is_new:
-                row = await _insert(session, drafts, name=name, kind=kind, caller=caller, number=1 if row is None else row.number + 1)
+                row = await _insert(session, drafts, name=name, kind=kind, caller=caller, before=row)
             if principals is not None:
                 row.principals = principals_of(caller.owner, principals)
             await _link(session, row.id, drafts, attachments)
@@ -153,6 +155,27 @@ class EvaluationSets:
                 query = query if place is None else query.where(case.ordinal > place)
             found = await _cases(session, query)
         return Page(items=found[:limit], has_more=len(found) > limit)
+
+    async def delete(self, wanted: str, *, caller: Caller) -> DeletedEvaluation:
+        """Delete a set with its cases and all runs over it, whoever began them: answers, scores, reports and the turns that they asked.
+
+        Args:
+            wanted: a version's id or ``NAME@NUMBER``; ``NAME`` for all versions. Names are those of the caller's own sets.
+            caller: the owner; or the operator, who names somebody else's by id.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's and the caller is not the operator.
+            Conflict: a run over it is under way.
+        """
+        row = schema.EvaluationSet
+        async with self._database.write() as session:
+            ids = await _own_versions(session, wanted, caller)
+            if not ids:
+                raise NotFound(f"You have no evaluation set {wanted}.", hint="`footnote sets list` shows those there are.", param="set_id")
+            gone = await delete_runs(session, schema.EvaluationRun.set_id.in_(ids), param="set_id")
+            gone = replace(gone, sets=len(ids), cases=await n_cases(session, ids))
+            await session.execute(delete(row).where(row.id.in_(ids)))
+        return gone
 
     async def is_erased(self, case_id: str) -> bool:
         """Whether a case has lost its text, or is gone, for the process that asks it."""
@@ -253,14 +276,15 @@ async def _holds(session: AsyncSession, row: schema.EvaluationSet, drafts: Seque
 
 
 async def _insert(
-    session: AsyncSession, drafts: Sequence[CaseDraft], *, name: str, kind: SetKind, caller: Caller, number: int
+    session: AsyncSession, drafts: Sequence[CaseDraft], *, name: str, kind: SetKind, caller: Caller, before: schema.EvaluationSet | None
 ) -> schema.EvaluationSet:
+    shared_with = before.principals if before is not None and (kind != SetKind.LIVE or before.kind == SetKind.LIVE) else ()
     row = schema.EvaluationSet(
         id=new_id("set"),
         owner=caller.owner,
-        principals=principals_of(caller.owner, ()),
+        principals=principals_of(caller.owner, shared_with),
         name=name,
-        number=number,
+        number=1 if before is None else before.number + 1,
         kind=kind,
         sha256=sha256_of(drafts),
         created_at=now(),
@@ -298,6 +322,21 @@ async def _link(session: AsyncSession, set_id: str, drafts: Sequence[CaseDraft],
     rows = [{"case_id": case_id, "attachment_id": attachment_id} for case_id, attachment_id in sorted(wanted - known)]
     if rows:
         await session.execute(insert(link), rows)
+
+
+async def _own_versions(session: AsyncSession, wanted: str, caller: Caller) -> list[str]:
+    """Return the ids of the versions that somebody means who wants to write them; none where there are none, or somebody else's."""
+    row = schema.EvaluationSet
+    by_id = await session.get(row, storable(wanted), with_for_update=True)
+    if by_id is not None and (by_id.owner == caller.owner or caller.is_operator):
+        return [by_id.id]
+    name, at, number = wanted.rpartition("@")
+    query = select(row.id).where(row.owner == caller.owner, row.name == storable(name if at else wanted))
+    if at:
+        if not (number.isdecimal() and len(number) < 10):
+            return []
+        query = query.where(row.number == int(number))
+    return list(await session.scalars(query.order_by(row.number).with_for_update()))
 
 
 # ------------------------------------------------------------------------------------------------------------------------------- rows

@@ -1,13 +1,29 @@
 """Leases: what only one process may do at a time, such as sweeping up after dead workers."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
+from footnote.core.catalog.jobs import LeaseLost
 from footnote.core.catalog.moment import now
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """A lease that somebody has taken, and shows when they write what only its holder may."""
+
+    name: str
+    holder: str
+
+
+def lease_of_run(run_id: str) -> str:
+    """Return the name of the lease that the process which does a run of evaluation holds."""
+    return f"evaluate:{run_id}"
 
 
 class Leases:
@@ -52,3 +68,16 @@ class Leases:
         """Take a lease from whoever holds it: known to be dead."""
         async with self._database.write() as session:
             await session.execute(delete(schema.Lease).where(schema.Lease.name == name))
+
+
+async def require_held(session: AsyncSession, lease: HeldLease) -> None:
+    """Refuse a write that is under way where the lease is another's by now, or was given up.
+
+    One that has ended and that nobody has taken since is still its holder's: nobody else writes.
+
+    Raises:
+        LeaseLost: it is not held any more.
+    """
+    row = await session.get(schema.Lease, lease.name, with_for_update=True)
+    if row is None or row.holder != lease.holder:
+        raise LeaseLost(f"The lease {lease.name} is no longer held by {lease.holder}.")

@@ -1,6 +1,6 @@
 """Reports: what runs came to, as numbers and ids; their text is rendered when they are read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -10,7 +10,7 @@ from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.evaluation_access import readable, readable_row
 from footnote.core.catalog.evaluation_records import ReportRecord, RunState
-from footnote.core.catalog.jobs import JobLease, require_lease
+from footnote.core.catalog.leases import HeldLease, require_held
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.errors import Conflict, NotFound
@@ -24,17 +24,17 @@ class Reports:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def store(self, run_id: str, body: Mapping[str, Any], *, lease: JobLease | None = None) -> ReportRecord:
+    async def store(self, run_id: str, body: Mapping[str, Any], *, lease: HeldLease | None = None) -> ReportRecord:
         """Keep the one report of a run, with the run's owner and principals; stored again, it takes the old one's place and keeps its id.
 
         Raises:
             NotFound: there is no such run (any more).
             Conflict: it was cancelled.
-            LeaseLost: the job is no longer this worker's.
+            LeaseLost: another process is at the run.
         """
         async with self._database.write() as session:
             if lease is not None:
-                await require_lease(session, lease)
+                await require_held(session, lease)
             run = await session.get(schema.EvaluationRun, run_id, with_for_update=True)
             if run is None:
                 raise NotFound(f"There is no run {run_id}.", param="run_id")
@@ -74,6 +74,13 @@ class Reports:
             query = select(schema.Report).where(schema.Report.run_id == run_id, readable(session, schema.Report, caller))
             row = (await session.scalars(query)).first()
         return None if row is None else _report(row)
+
+    async def ids_of(self, run_ids: Sequence[str], *, caller: Caller) -> Mapping[str, str]:
+        """Return the ids of the reports of a page of runs, by run: of those that have one (yet) that the caller may read."""
+        row = schema.Report
+        async with self._database.read() as session:
+            query = select(row.run_id, row.id).where(row.run_id.in_(run_ids), readable(session, row, caller))
+            return {each.run_id: each.id for each in await session.execute(query)}
 
     async def list(self, *, caller: Caller, paging: Paging, set_name: str | None = None) -> Page[ReportRecord]:
         """Return a page of the reports that the caller may read, of all sets or of all versions of one name; by default newest first."""

@@ -43,6 +43,16 @@ class EvaluationRun(ApiObject):
     report_id: str | None = omitted(description="Its report, once it is made.")
 
 
+class EvaluationRunList(ApiObject):
+    """A page of runs."""
+
+    object: Literal["list"] = "list"
+    data: list[EvaluationRun]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
 class EvaluationRunBegun(EvaluationRun):
     """A run that was asked for."""
 

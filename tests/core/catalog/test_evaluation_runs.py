@@ -8,11 +8,12 @@ from sqlalchemy import select, update
 from footnote.core.catalog import schema
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseScoreDraft, RunCounts, RunRecord, RunState
-from footnote.core.catalog.jobs import JobLease, LeaseLost
+from footnote.core.catalog.jobs import LeaseLost
+from footnote.core.catalog.leases import HeldLease, lease_of_run
 from footnote.core.catalog.paging import Paging
 from footnote.core.errors import Conflict, NotFound
 from tests.core.catalog.evaluation_story import asked, draft, failure, imported, run_of, value
-from tests.core.catalog.story import ANN, BEN, attach, caller, claim, collection, erase, upload
+from tests.core.catalog.story import ANN, BEN, attach, caller, collection, erase, upload
 
 
 async def case_ids(catalog: Catalog, run: RunRecord, by=ANN) -> list[str]:
@@ -181,25 +182,33 @@ async def test_runs_that_are_not_finished_are_known_oldest_first(catalog: Catalo
     assert await runs.unfinished() == (made[0].id, made[1].id)
 
 
-async def test_a_worker_that_lost_its_job_writes_nothing(catalog: Catalog):
+@pytest.mark.parametrize("another", ["another", None])
+async def test_a_worker_that_lost_its_run_writes_nothing(catalog: Catalog, another: str | None):
     run = await run_of(catalog)
     a, *_ = await case_ids(catalog, run)
-    await attach(catalog, await collection(catalog), await upload(catalog))
-    _, lease = await claim(catalog)
-    stale = JobLease(job_id=lease.job_id, worker_id=lease.worker_id, fencing_token=lease.fencing_token - 1)
+    name = lease_of_run(run.id)
+    lease = HeldLease(name=name, holder="a worker")
+    await catalog.leases.take(name, holder=lease.holder, ttl_s=0)
     runs = catalog.evaluation_runs
-    await runs.note_answer(run.id, a, error_code="x", lease=lease)
+    await runs.start(run.id, lease=lease)
+    await runs.note_answer(run.id, a, turn_id=await asked(catalog, run_id=run.id), lease=lease)
+    before = (await runs.by_id(run.id), await runs.answers(run.id, caller=ANN))
+    await catalog.leases.let_go(name, holder=lease.holder)
+    if another is not None:
+        await catalog.leases.take(name, holder=another, ttl_s=60)
     for late in (
-        runs.start(run.id, lease=stale),
-        runs.note_answer(run.id, a, turn_id="turn_1", lease=stale),
-        runs.note_scores(run.id, a, judge="labels", scores=[value("answer_f1", 1)], lease=stale),
-        runs.finish(run.id, lease=stale),
-        catalog.reports.store(run.id, {}, lease=stale),
+        runs.start(run.id, lease=lease),
+        runs.note_answer(run.id, a, error_code="x", lease=lease),
+        runs.note_scores(run.id, a, judge="labels", scores=[value("answer_f1", 1)], lease=lease),
+        runs.finish(run.id, lease=lease),
+        runs.finish(run.id, error_code="x", lease=lease),
+        catalog.reports.store(run.id, {}, lease=lease),
     ):
         with pytest.raises(LeaseLost):
             await late
-    assert (await runs.by_id(run.id)).state == RunState.QUEUED
+    assert (await runs.by_id(run.id), await runs.answers(run.id, caller=ANN)) == before
     assert await scores_of(catalog, run) == []
+    assert await catalog.reports.of_run(run.id, caller=ANN) is None
 
 
 async def test_tombstones_are_counted_apart(catalog: Catalog):

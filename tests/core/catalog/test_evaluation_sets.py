@@ -71,6 +71,31 @@ async def test_two_cases_of_one_id_are_refused_and_nothing_is_kept(catalog: Cata
     assert (await catalog.evaluation_sets.list(caller=ANN, paging=Paging())).items == ()
 
 
+async def test_a_new_version_is_shared_as_the_one_before_unless_somebody_says_otherwise(catalog: Catalog):
+    first = await imported(catalog, draft("a"), principals=["group:team"])
+    second = await imported(catalog, draft("b"))
+    generated = await imported(catalog, draft("c"), kind=SetKind.GENERATED)
+    assert [each.set.number for each in (first, second, generated)] == [1, 2, 3]
+    team = caller("cleo", "group:team")
+    for made in (first, second, generated):
+        assert made.set.principals == {"owner:ann", "group:team"}
+        assert (await catalog.evaluation_sets.get(made.set.id, caller=team)).id == made.set.id
+    unshared = await imported(catalog, draft("d"), principals=[])
+    assert unshared.set.principals == {"owner:ann"}
+    assert (await imported(catalog, draft("e"))).set.principals == {"owner:ann"}, "and so are those after it"
+    with pytest.raises(NotFound):
+        await catalog.evaluation_sets.get(unshared.set.id, caller=team)
+
+
+async def test_what_people_asked_is_not_shared_because_a_written_set_of_that_name_was(catalog: Catalog):
+    await imported(catalog, draft("a"), principals=["group:team"])
+    live = await imported(catalog, draft("b"), kind=SetKind.LIVE)
+    assert live.set.principals == {"owner:ann"}
+    named = await imported(catalog, draft("b"), kind=SetKind.LIVE, principals=["group:team"])
+    assert named.set.id == live.set.id
+    assert (await imported(catalog, draft("c"), kind=SetKind.LIVE)).set.principals == {"owner:ann", "group:team"}
+
+
 # ------------------------------------------------------------------------------------------------------------------------- documents
 
 
