@@ -92,7 +92,7 @@ async def _texts(session: AsyncSession, passages: Sequence[StoredPassage]) -> li
     return texts
 
 
-def _span(place: int, passage: StoredPassage) -> Select[Any]:
+def _span(place: int, passage: StoredPassage) -> Any:
     version, document = schema.Version, schema.Document
     span = func.substr(document.text, passage.start + 1, passage.end - passage.start)  # SQL counts characters from 1
     return (

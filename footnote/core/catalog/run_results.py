@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy import case as sql_case
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -120,7 +120,7 @@ async def _readable(session: AsyncSession, run_id: str, caller: Caller) -> schem
     return await readable_row(session, schema.EvaluationRun, run_id, caller=caller, what="run", param="run_id")
 
 
-def _answers(run: schema.EvaluationRun) -> Select[Any]:
+def _answers(run: schema.EvaluationRun) -> Any:
     """Return the query for the answers of a run; the set is named so that its cases are read in their order, and only as many as wanted."""
     answer, case = schema.RunAnswer, schema.EvaluationCase
     return select(answer, case.ordinal).join(case, case.id == answer.case_id).where(answer.run_id == run.id, case.set_id == run.set_id)
@@ -176,7 +176,7 @@ def _tallied(session: AsyncSession, run_ids: Sequence[str], marks: Sequence[Case
     cases = select(answer.run_id, is_answered, *verdicts, *tokens).where(answer.run_id.in_(run_ids))
     # Left to itself, either database would look for each verdict again wherever it is named.
     each = cases.cte("fared").prefix_with("MATERIALIZED")
-    of_marks = [each.c[verdict.name] for verdict in verdicts]
+    of_marks: list[Any] = [each.c[verdict.name] for verdict in verdicts]
     outcome = _outcome(each.c.is_answered, of_marks)
     sums = {
         "n_passed": _n(outcome == "pass"),
