@@ -13,6 +13,7 @@ import socket
 import ssl
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -27,15 +28,21 @@ from evaluation.repeating import Repeating
 from evaluation.report.body import ReportBody, body_from_json
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.deliveries import DeliveryRecord, DeliveryState
+from footnote.core.catalog.evaluation_records import RunRecord
 from footnote.core.catalog.moment import now as present
-from footnote.core.errors import CatalogUnavailable, FootnoteError
+from footnote.core.errors import CatalogUnavailable, FootnoteError, NotFound
 from footnote.core.offload import offload
-from footnote.core.settings import EmailSettings, EvaluationSettings, ServerSettings, WebhookSettings
+from footnote.core.settings import ChannelSettings, EmailSettings, EvaluationSettings, ServerSettings, WebhookSettings
 from footnote.core.telemetry.metrics import Metrics
-from footnote.core.types import PartHealth
+from footnote.core.types import Caller, PartHealth
 
-PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 20, 60, 180, 360, 720))
-"""Between tries: eight in not quite a day. After the last one a delivery is given up; the report is there all the same."""
+TRIED_FOR = timedelta(days=3)
+"""So long what is owed is tried at least, however many tries that makes: a receiver may be away over a weekend."""
+
+MIN_TRIES = 8
+"""And so often at least: where no server ran for days, the first try after them is not the last one."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 
 TRY_S = 150.0
 """How long one try may take, whatever a channel's own limit is."""
@@ -51,6 +58,9 @@ MAX_ERROR_CHARS = 300
 
 SIGNATURE, TIMESTAMP, DELIVERY, EVENT = "X-Footnote-Signature", "X-Footnote-Timestamp", "X-Footnote-Delivery", "X-Footnote-Event"
 
+ALL = "*"
+"""Among the owners of a channel: every one."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -58,10 +68,43 @@ class SendingFailed(Exception):
     """A channel did not take what it was sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose run a report is about, and over which set. A set that cannot be read has no name here."""
+
+    owner: str
+    set_name: str | None
+
+
+def takes(settings: ChannelSettings, subject: Subject) -> bool:
+    """Whether a channel gets the reports of such runs: of owners and sets that its settings do not name it gets none."""
+    is_owners = ALL in settings.owners or subject.owner in settings.owners
+    return is_owners and (settings.sets is None or subject.set_name in settings.sets)
+
+
+def next_try_after(owed_for: timedelta, n_tries: int) -> timedelta | None:
+    """Return how long after a failure the next try is; None where there is none, and what is owed is given up.
+
+    The pause is as long as it has been owed, between a minute and six hours: it depends on the time alone, so that tries which something
+    brought forward use up nothing.
+
+    Args:
+        owed_for: since when it has been owed.
+        n_tries: how often it was tried, this time included.
+    """
+    if owed_for >= TRIED_FOR and n_tries >= MIN_TRIES:
+        return None
+    return max(FIRST_PAUSE, min(owed_for, LONGEST_PAUSE))
+
+
 class Channel(Protocol):
     """Where messages go."""
 
     name: str
+
+    def takes(self, subject: Subject) -> bool:
+        """Whether it gets the reports of such runs."""
+        ...
 
     async def send(self, message: Message, *, delivery_id: str) -> None:
         """Pass a message on. A second one with the same delivery id is the same message.
@@ -103,6 +146,10 @@ class WebhookChannel:
         self._url = url
         self._settings = settings
         self._now = now
+
+    def takes(self, subject: Subject) -> bool:
+        """Whether its settings name owner and set."""
+        return takes(self._settings, subject)
 
     async def send(self, message: Message, *, delivery_id: str) -> None:
         """Post a message; what answers 200 to 299 has taken it."""
@@ -148,11 +195,21 @@ class EmailChannel:
         self._host = host
         self._settings = settings
 
+    def takes(self, subject: Subject) -> bool:
+        """Whether its settings name owner and set."""
+        return takes(self._settings, subject)
+
     async def send(self, message: Message, *, delivery_id: str) -> None:
-        """Send a message to all recipients; where the server refuses some of them, the others have it."""
+        """Send a message to all recipients; where the server refuses some of them, the others have it.
+
+        Where the connection is to be encrypted, neither login nor message is sent over one that is not, or to a server whose certificate
+        nobody vouches for.
+        """
         mail = self._mail(message, delivery_id)
         try:
             refused = await offload(self._hand_over, mail)
+        except ssl.SSLCertVerificationError as error:
+            raise SendingFailed(f"The mail server's certificate is refused: {_why_refused(error)}. Nothing was sent.") from error
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise SendingFailed(f"The mail server did not take it: {_words(error)}.") from error
         if refused:
@@ -174,7 +231,7 @@ class EmailChannel:
     def _hand_over(self, mail: EmailMessage) -> dict[str, tuple[int, bytes]]:
         with self._connection() as server:
             if self._settings.security == "starttls":
-                server.starttls(context=ssl.create_default_context())
+                _encrypt(server)
             if self._settings.user is not None:
                 server.login(self._settings.user, self._settings.password.get_secret_value() if self._settings.password else "")
             return server.send_message(mail)
@@ -185,6 +242,15 @@ class EmailChannel:
         if security == "tls":
             return smtplib.SMTP_SSL(self._host, port, timeout=timeout_s, context=ssl.create_default_context())
         return smtplib.SMTP(self._host, port, timeout=timeout_s)
+
+
+def _encrypt(server: smtplib.SMTP) -> None:
+    try:
+        server.starttls(context=ssl.create_default_context())
+    except smtplib.SMTPNotSupportedError as error:
+        raise SendingFailed(
+            "The mail server offers no STARTTLS, and nothing is sent in the clear: does evaluation.email.port or .security fit it?"
+        ) from error
 
 
 def channels_of(settings: EvaluationSettings) -> tuple[Channel, ...]:
@@ -269,7 +335,7 @@ class Outbox:
     # ---------------------------------------------------------------------------------------------------------------- what is owed
 
     async def after_report(self, report_id: str) -> None:
-        """Owe a report to all that it goes to and that are not owed it yet, and try again now what did not arrive before.
+        """Owe a report to all that it goes to and that are not owed it yet.
 
         Raises:
             NotFound: there is no such report (any more).
@@ -277,9 +343,10 @@ class Outbox:
         """
         report = await self._catalog.reports.by_id(report_id)
         owed = {delivery.channel for delivery in await self._catalog.deliveries.of_report(report_id)}
-        names = [name for name in await self.owed_to(report.run_id) if name not in owed]
-        await self._catalog.deliveries.owe_report(report_id, names, at=self._now())
-        await self._catalog.deliveries.bring_forward(self._now())
+        goes_to = await self.owed_to(report.run_id)
+        await self._catalog.deliveries.owe_report(report_id, [name for name in goes_to if name not in owed], at=self._now())
+        if self._channels and not self._channels.keys() & set(goes_to):
+            log.info("the report is neither posted nor mailed: the settings name no channel for it", report_id=report_id)
         self.wake()
 
     async def owed_to(self, run_id: str) -> tuple[str, ...]:
@@ -289,13 +356,21 @@ class Outbox:
             NotFound: there is no such run (any more).
             CatalogUnavailable: the catalog cannot be used.
         """
-        names = tuple(self._channels) if await self._is_sent(run_id) else ()
+        names = await self._channels_for(await self._catalog.evaluation_runs.by_id(run_id))
         return names if self._recorder is None else (*names, self._recorder.name)
 
-    async def _is_sent(self, run_id: str) -> bool:
-        if self._settings.send == "all":
-            return True
-        return (await self._catalog.evaluation_runs.by_id(run_id)).configuration.get("scheduled_for") is not None
+    async def _channels_for(self, run: RunRecord) -> tuple[str, ...]:
+        if self._settings.send == "nightly" and run.configuration.get("scheduled_for") is None:
+            return ()
+        subject = Subject(owner=run.owner, set_name=await self._set_name(run))
+        return tuple(name for name, channel in self._channels.items() if channel.takes(subject))
+
+    async def _set_name(self, run: RunRecord) -> str | None:
+        caller = Caller(owner=run.owner, principals=frozenset(run.configuration.get("principals", ())))
+        try:
+            return (await self._catalog.evaluation_sets.get(run.set_id, caller=caller)).name
+        except NotFound:  # the run's owner may not read it any more
+            return None
 
     async def send_due(self) -> None:
         """Try all that is due once; nothing where another process is at it.
@@ -336,10 +411,13 @@ class Outbox:
             await self._failed(delivery, f"An internal error ({type(error).__name__}); the log says more.")
         else:
             await self._catalog.deliveries.note_sent(delivery.id, at=self._now())
+            await self._catalog.deliveries.bring_forward(delivery.channel, at=self._now())  # what did not arrive before may do so now
             log.info("passed on", delivery_id=delivery.id, channel=delivery.channel, **_subject(delivery))
 
     async def _failed(self, delivery: DeliveryRecord, error: str) -> None:
-        next_at = self._now() + PAUSES[delivery.n_tries] if delivery.n_tries < len(PAUSES) else None
+        moment = self._now()
+        pause = next_try_after(moment - delivery.created_at, delivery.n_tries + 1)
+        next_at = None if pause is None else moment + pause
         log.warning(
             "could not be passed on",
             delivery_id=delivery.id,
@@ -358,6 +436,10 @@ class Outbox:
         channel = self._channels.get(delivery.channel)
         if channel is None:
             raise SendingFailed(f"The settings have no {delivery.channel} any more.")
+        if delivery.report_id is not None:
+            report = await self._catalog.reports.by_id(delivery.report_id)
+            if delivery.channel not in await self.owed_to(report.run_id):  # it was owed by earlier settings
+                raise SendingFailed(f"The settings name no {delivery.channel} for reports like this any more.")
         await channel.send(await self._message(delivery), delivery_id=delivery.id)
 
     async def _message(self, delivery: DeliveryRecord) -> Message:
@@ -376,6 +458,20 @@ class Outbox:
 def _subject(delivery: DeliveryRecord) -> dict[str, str]:
     ids = {"report_id": delivery.report_id, "alert_id": delivery.alert_id}
     return {name: value for name, value in ids.items() if value is not None}
+
+
+def _why_refused(error: ssl.SSLCertVerificationError) -> str:
+    """Return what is wrong with a certificate, without the names in it, and what to do."""
+    if error.verify_code in _OTHER_NAME:
+        return "it is for another name than evaluation.email.host"
+    if error.verify_code == _EXPIRED:
+        return "it has expired"
+    return "nobody whom this machine trusts vouches for it (SSL_CERT_FILE names a file of certificates to trust)"
+
+
+_EXPIRED = 10
+_OTHER_NAME = (62, 64)
+"""Codes of OpenSSL's: the certificate has expired; it does not hold the host's name, or the address."""
 
 
 def _words(error: Exception) -> str:

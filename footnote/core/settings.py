@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from footnote.core.errors import InvalidSettings
-from footnote.core.owners import SYSTEM_OWNER
+from footnote.core.owners import LOCAL_OWNER, SYSTEM_OWNER
 from footnote.core.types import EVERYONE
 
 ENVIRONMENT_PREFIX = "FOOTNOTE_"
@@ -374,7 +374,18 @@ class LiveSampleSettings(Section):
     abstention: int = Field(default=20, ge=0, description="Turns that were declined.")
 
 
-class WebhookSettings(Section):
+class ChannelSettings(Section):
+    """Whose reports a channel gets. Alerts, which are about nobody in particular, go to each."""
+
+    owners: tuple[str, ...] = Field(
+        default=(LOCAL_OWNER,),
+        description=f"Owners whose runs' reports go there. By default only those of `{LOCAL_OWNER}`: the user who runs the server, and "
+        "everybody where no keys are set. `*` for all.",
+    )
+    sets: tuple[str, ...] | None = Field(default=None, description="Names of the sets whose reports go there; by default of all.")
+
+
+class WebhookSettings(ChannelSettings):
     """Where reports and alerts are posted to, as JSON of numbers and ids. See docs/evaluation.md."""
 
     url: str | None = Field(default=None, description="Address, `http` or `https`. By default nothing is posted.")
@@ -391,7 +402,7 @@ class WebhookSettings(Section):
         return url
 
 
-class EmailSettings(Section):
+class EmailSettings(ChannelSettings):
     """Who gets reports and alerts by e-mail. They hold numbers and ids, no text of documents or questions."""
 
     host: str | None = Field(default=None, description="The mail server (SMTP). By default nothing is mailed.")
@@ -428,7 +439,7 @@ class EvaluationSettings(Section):
     )
     alert_min_claims: PositiveInt = Field(default=30, description="Of fewer judged claims in 24 hours nothing is concluded.")
     send: Literal["all", "nightly"] = Field(
-        default="all", description="Whose reports are posted and mailed: of all runs, or only of those that the schedule began."
+        default="all", description="Which reports are posted and mailed: of all runs, or only of those that the schedule began."
     )
     webhook: WebhookSettings = WebhookSettings()
     email: EmailSettings = EmailSettings()

@@ -109,30 +109,39 @@ async def test_runs_are_done_in_their_order_and_told(catalog: Catalog):
 
 
 async def test_nothing_is_loaded_where_no_run_waits(catalog: Catalog):
-    looked = asyncio.Event()
+    looks = asyncio.Semaphore(0)
 
     async def look() -> None:
-        looked.set()
+        looks.release()
 
     parts = Parts(catalog, well)
     doing = worker(catalog, parts, Told(), begin_due=look)
     await doing.start(alone=True)
     async with asyncio.timeout(SOON_S):
-        await looked.wait()
-    assert (await doing.health()).ready
+        await looks.acquire()
+        doing.wake()
+        await looks.acquire()  # between the two it has looked for runs
+    assert (await doing.health()).facts["trouble"] is False
     await doing.close()
     assert parts.n_opened == 0
 
 
 async def test_what_was_left_over_waits_until_the_server_has_started_or_somebody_asks(catalog: Catalog):
     await run_of(catalog)
+    looked = asyncio.Event()
+
+    async def look() -> None:
+        looked.set()
+
     parts, told = Parts(catalog, well), Told()
-    doing = worker(catalog, parts, told, first_look_s=3_600)
+    doing = worker(catalog, parts, told, first_look_s=3_600, begin_due=look)
     await doing.start(alone=True)
-    await asyncio.sleep(0.05)
-    assert not parts.done
+    for _ in range(100):  # many times what it takes to begin a look, which waits for nothing
+        await asyncio.sleep(0)
+    assert not looked.is_set()
     doing.wake()
     await told.next()
+    assert looked.is_set()
     await doing.close()
 
 

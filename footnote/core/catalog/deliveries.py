@@ -15,7 +15,7 @@ from footnote.core.ids import new_id
 
 
 class DeliveryState(StrEnum):
-    """``given_up``: after as many tries as there are, or where the channel said that it will never take it."""
+    """``given_up``: it failed for as long as it is tried."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -24,7 +24,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A report or an alert (one of the two) on its way to a channel. ``error`` says why the last try failed."""
+    """A report or an alert (one of the two) on its way to a channel, owed since ``created_at``. ``error`` says why the last try failed."""
 
     id: str
     channel: str
@@ -45,7 +45,7 @@ class Deliveries:
         self._database = database
 
     async def owe_report(self, report_id: str, channels: Collection[str], *, at: datetime) -> None:
-        """Owe a report to channels. One that was made again is sent again, to those that had it as well.
+        """Owe a report to channels. One that was made again is sent again, to those that had it as well, and owed from then on.
 
         Raises:
             NotFound: there is no such report (any more).
@@ -57,7 +57,8 @@ class Deliveries:
             known = {each.channel: each for each in await session.scalars(select(row).where(row.report_id == report_id).with_for_update())}
             owe(session, set(channels) - set(known), report_id=report_id, at=at)
             for channel in set(channels) & set(known):
-                known[channel].state, known[channel].n_tries, known[channel].next_at = DeliveryState.WAITING, 0, at
+                again = known[channel]
+                again.state, again.n_tries, again.created_at, again.next_at = DeliveryState.WAITING, 0, at, at
 
     async def due(self, at: datetime, *, limit: int) -> tuple[DeliveryRecord, ...]:
         """Return what is to be tried at a moment, oldest first."""
@@ -86,11 +87,12 @@ class Deliveries:
             found = await session.execute(select(row.state, func.count().label("n")).group_by(row.state))
             return dict.fromkeys(DeliveryState, 0) | {DeliveryState(each.state): each.n for each in found}
 
-    async def bring_forward(self, at: datetime) -> None:
-        """Try now what waits for a later moment."""
+    async def bring_forward(self, channel: str, *, at: datetime) -> None:
+        """Try now what waits for a later moment to go to a channel."""
         row = schema.Delivery
+        waits = (row.channel == channel, row.state == DeliveryState.WAITING, row.next_at > at)
         async with self._database.write() as session:
-            await session.execute(update(row).where(row.state == DeliveryState.WAITING, row.next_at > at).values(next_at=at))
+            await session.execute(update(row).where(*waits).values(next_at=at))
 
     async def note_sent(self, delivery_id: str, *, at: datetime) -> None:
         """Note that the channel has it; nothing where it is gone."""

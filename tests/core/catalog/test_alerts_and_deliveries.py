@@ -64,8 +64,12 @@ async def test_a_report_is_owed_to_each_channel_once(catalog: Catalog):
     assert sorted(each.channel for each in owed) == ["email", "webhook"]
     await catalog.deliveries.note_sent(owed[0].id, at=NOON)
     assert [each.id for each in await catalog.deliveries.due(NOON, limit=9)] == [owed[1].id]
-    await catalog.deliveries.owe_report(report_id, [owed[0].channel], at=NOON)
-    assert len(await catalog.deliveries.due(NOON, limit=9)) == 2, "a report that was made again is sent again"
+    await catalog.deliveries.owe_report(report_id, [owed[0].channel], at=NOON + DAY)
+    assert len(await catalog.deliveries.due(NOON + DAY, limit=9)) == 2, "a report that was made again is sent again"
+    assert {each.id: each.created_at for each in await catalog.deliveries.of_report(report_id)} == {
+        owed[0].id: NOON + DAY,
+        owed[1].id: NOON,
+    }
     with pytest.raises(NotFound):
         await catalog.deliveries.owe_report("rep_none", ["webhook"], at=NOON)
 
@@ -77,7 +81,9 @@ async def test_a_failure_is_kept_and_tried_later_until_it_is_given_up(catalog: C
     assert await catalog.deliveries.due(NOON, limit=9) == ()
     (failed,) = await catalog.deliveries.last_failures(limit=9)
     assert (failed.error, failed.n_tries, failed.state) == ("refused", 1, DeliveryState.WAITING)
-    await catalog.deliveries.bring_forward(NOON)
+    await catalog.deliveries.bring_forward("email", at=NOON)
+    assert await catalog.deliveries.due(NOON, limit=9) == (), "another channel's news"
+    await catalog.deliveries.bring_forward("webhook", at=NOON)
     assert len(await catalog.deliveries.due(NOON, limit=9)) == 1
     await catalog.deliveries.note_failure(owed.id, error="refused", next_at=None)
     assert await catalog.deliveries.due(NOON + 9 * DAY, limit=9) == ()
