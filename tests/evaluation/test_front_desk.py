@@ -1,6 +1,9 @@
 """The front desk: who asks for a run at the same moment as another gets the same one."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -24,9 +27,21 @@ async def begun_at_once(catalog: Catalog, *wanted: WantedRun, resume: bool = Tru
 
 
 @pytest.mark.parametrize("n", [2, 8])
-async def test_of_several_who_ask_for_the_same_run_at_once_one_begins_it(catalog: Catalog, n: int):
+async def test_of_several_who_ask_for_the_same_run_at_once_one_begins_it(catalog: Catalog, n: int, monkeypatch: pytest.MonkeyPatch):
     set_id = (await imported(catalog)).set.id
-    begun = await begun_at_once(catalog, *[WantedRun(set_id=set_id, limit=2)] * n)
+    write, all_are_there = catalog.database.write, asyncio.Barrier(n)
+
+    @asynccontextmanager
+    async def together(**options: bool) -> AsyncGenerator[Any]:
+        """Let nobody write before everybody wants to: whoever has looked before, and not in the write, has seen nothing."""
+        async with asyncio.timeout(20):
+            await all_are_there.wait()
+        async with write(**options) as session:
+            yield session
+
+    made = await desks(catalog, n)
+    monkeypatch.setattr(catalog.database, "write", together)
+    begun = await asyncio.gather(*(desk.begin(WantedRun(set_id=set_id, limit=2), caller=ANN, resume=True) for desk in made))
     assert len({each.run.id for each in begun}) == 1
     assert sorted(each.is_resumed for each in begun) == [False, *[True] * (n - 1)]
     assert len((await catalog.evaluation_runs.list(caller=ANN, paging=Paging())).items) == 1
