@@ -32,6 +32,7 @@ from footnote.cli.api_objects import (
     Report,
     ReportComparison,
     SearchHit,
+    Turn,
     UploadedFile,
 )
 from footnote.cli.failure import CommandFailed, Refused
@@ -210,6 +211,9 @@ class ApiClient:
             if not page["has_more"]:
                 return
             parameters["after"] = page["next_after"]
+
+    def turn(self, turn_id: str) -> Turn:
+        return Turn.model_validate(self._call("GET", f"turns/{quote(turn_id, safe='')}"))
 
     def reports(self, *, limit: int) -> list[Report]:
         """Return the newest reports, the newest first."""

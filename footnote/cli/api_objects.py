@@ -140,6 +140,46 @@ class Footnote(ApiObject):
     timings_ms: dict[str, float]
 
 
+class DraftClaim(ApiObject):
+    """A sentence of a draft."""
+
+    start: int
+    end: int
+    verdict: Literal["supported", "unsupported", "unchecked"]
+    score: float | None = None
+
+
+class TurnPassage(ApiObject):
+    """A passage that a model was given. What the caller may not read any more has no text, and no name."""
+
+    n: int = Field(description="Its number.")
+    readable: bool = Field(description="Whether it is still there, and the caller may read it.")
+    filename: str | None = Field(default=None, description="The file it stands in.")
+    page: int | None = Field(default=None, description="Its page, where the format has pages.")
+    heading: str | None = Field(default=None, description="The headings above it.")
+    score: float = Field(description="By which passages are ordered.")
+    text: str | None = Field(default=None, description="Its text.")
+
+
+class Turn(ApiObject):
+    """A question and its answer with what explains it."""
+
+    id: str
+    created_at: int
+    release: str
+    run_id: str | None = None
+    erased_at: int | None = None
+    question: str
+    query: str
+    draft: str
+    draft_claims: list[DraftClaim]
+    shown: str
+    changes: list[str]
+    abstained: bool
+    error_code: str | None = None
+    passages: list[TurnPassage]
+
+
 class ErasureCounts(ApiObject):
     """What there is of a file."""
 

@@ -27,6 +27,7 @@ from footnote.cli.json_documents import (
     IngestDocument,
     RestoreDocument,
     SearchDocument,
+    TurnDocument,
 )
 from footnote.cli.main import app
 from footnote.cli.reindex_documents import ReindexDocument
@@ -40,8 +41,8 @@ Written from `footnote/cli` by `python -m footnote.cli.command_line_reference > 
 
 All commands but `serve` talk HTTP to the server that owns the data directory. Where none runs, a command starts one for itself, on a free
 port of this machine, and stops it at its end: what works beside a server works without one. With `--url`, or `FOOTNOTE_URL`, `ingest`,
-`search`, `ask`, `documents`, `reindex`, `sets`, `evaluate` and `report` talk to a server anywhere and start none; send a key to another
-machine over `https` only.
+`search`, `ask`, `documents`, `reindex`, `sets`, `evaluate`, `report` and `turn` talk to a server anywhere and start none; send a key to
+another machine over `https` only.
 
 A server with keys (`server.keys`) keeps the files of each key's owner apart. Give a key with `--key` or, better, in `FOOTNOTE_KEY`: what
 the command brings in belongs to its owner, and it changes that owner's files. Without one it acts for the user who runs the server, who is
@@ -77,6 +78,7 @@ JSON_DOCUMENTS: dict[str, type[BaseModel]] = {
     "evaluate delete": DeletedRunsDocument,
     "evaluate judge": EvaluateJudgeDocument,
     "report": ReportDocument,
+    "turn": TurnDocument,
     "doctor": DoctorDocument,
     "backup": BackupDocument,
     "restore": RestoreDocument,

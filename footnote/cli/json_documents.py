@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from footnote.cli.api_objects import Claim, Collection, Passage
+from footnote.cli.api_objects import Claim, Collection, Passage, TurnPassage
 
 
 class JsonDocument(BaseModel):
@@ -87,6 +87,33 @@ class AskDocument(JsonDocument):
     release: str = Field(description="What determined the answer.")
     finish_reason: str = Field(description="`stop`, or `length` where the answer was cut off.")
     timings_ms: dict[str, float] = Field(description="Milliseconds of each stage.")
+
+
+class DraftClaimShown(JsonDocument):
+    """A sentence of a draft."""
+
+    text: str = Field(description="The sentence.")
+    verdict: Literal["supported", "unsupported", "unchecked"] = Field(description="Whether the passages support it.")
+    score: float | None = Field(description="How well, from 0 to 1.")
+
+
+class TurnDocument(JsonDocument):
+    """What ``footnote turn`` shows."""
+
+    turn_id: str = Field(description="The turn's id.")
+    asked_at: int = Field(description="When it was asked, in seconds since 1970 (UTC).")
+    release: str = Field(description="What determined the answer.")
+    run_id: str | None = Field(description="The evaluation run that asked it; null where a person did.")
+    erased_at: int | None = Field(description="When it lost its text, because a file that it quoted was erased.")
+    question: str = Field(description="What was asked.")
+    query: str = Field(description="What was searched for.")
+    draft: str = Field(description="What the model wrote.")
+    claims: list[DraftClaimShown] = Field(description="The draft's sentences with their verdicts.")
+    shown: str = Field(description="What the asker got.")
+    changes: list[str] = Field(description="What was changed between draft and shown text, and why.")
+    abstained: bool = Field(description="True where the documents hold no answer.")
+    error_code: str | None = Field(description="What broke the answer off.")
+    passages: list[TurnPassage] = Field(description="All passages that the model was given.")
 
 
 class StoredDocument(JsonDocument):

@@ -271,6 +271,33 @@ def report(
 
 
 @app.command()
+def turn(
+    turn_id: Annotated[str, typer.Argument(help="A turn's id, as `footnote ask` and reports show it.", metavar="ID")],
+    *,
+    data_dir: DataDir = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a question with its draft, the verdict on each claim, and the passages that the model was given.
+
+    Of your own questions, and of those that your evaluation runs asked. Who runs the server also sees others' where they may read every
+    passage.
+
+    For example:
+
+        footnote turn turn_0123456789abcdef
+    """
+    from footnote.cli import turn as command
+    from footnote.cli.connection import connect_to
+    from footnote.cli.terminal import print_json
+
+    with connect_to(ServerChoice(data_dir, url, key)) as client:
+        document = command.turn(client, turn_id)
+    print_json(document) if as_json else command.show_turn(document)
+
+
+@app.command()
 def doctor(
     *,
     contract: Annotated[

@@ -1,11 +1,13 @@
 """Turns as their askers may read them, and what they think of them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from footnote.core.data_directory import DataDirectory
 from footnote.core.types import Citation, Claim, DraftClaim, Message, StoredPassage, Verdict
 from serving.api.authentication import caller
 from tests.api.library import Library, Served, settings_in
@@ -36,9 +38,15 @@ def bert(keyed: Served) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def told(keyed: Served, library: Library) -> Iterator[tuple[str, str, str]]:
-    """A turn of anna's about a file of hers, with (turn, vector store, file)."""
+    """A turn of anna's about a file of hers alone, with (turn, vector store, file)."""
+    with asked_by_anna(keyed, library, principals=[]) as turn:
+        yield turn
+
+
+@contextmanager
+def asked_by_anna(keyed: Served, library: Library, *, principals: list[str]) -> Iterator[tuple[str, str, str]]:
     with keyed.client(key=ANNA) as client:
-        store = client.vector_stores.create(name="cellar").id
+        store = client.vector_stores.create(name="cellar", extra_body={"principals": principals}).id
         file = client.vector_stores.files.upload_and_poll(vector_store_id=store, file=("cellar.md", TEXT.encode())).id
     catalog = library.services.catalog
     owner = caller("anna")
@@ -56,6 +64,7 @@ def told(keyed: Served, library: Library) -> Iterator[tuple[str, str, str]]:
             catalog,
             by=owner,
             passages=(passage,),
+            history=(Message(role="user", content="And the white one?"), Message(role="assistant", content="At eight degrees.")),
             prompt=(Message(role="user", content=f"[1] {text[start:end]}"),),
             draft="At fourteen degrees. I guess.",
             shown="At fourteen degrees [1].",
@@ -87,6 +96,7 @@ def test_a_turn_holds_all_that_explains_it(anna: httpx.Client, told: tuple[str, 
     assert (citation["quote"], citation["marked"]) == (passage["text"], True)
     assert turn["draft_claims"] == [{"start": 21, "end": 29, "verdict": "unsupported", "score": 0.1}]
     assert turn["prompt"][0]["content"].endswith("fourteen degrees.")
+    assert [message["content"] for message in turn["history"]] == ["And the white one?", "At eight degrees."]
     assert (turn["changes"], turn["timings_ms"]) == (["claim_removed: One was removed."], {"total": 900.25})
     assert turn["usage"]["total_tokens"] == 107
     assert not {"run_id", "erased_at", "error_code", "feedback"} & turn.keys()
@@ -98,6 +108,35 @@ def test_a_turn_is_its_askers_alone(bert: httpx.Client, told: tuple[str, str, st
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
     answer = bert.post("/v1/feedback", json={"turn_id": told[0], "rating": "up"})
     assert answer.status_code == 404
+
+
+def test_a_browser_opens_a_turn_with_the_key_as_password(keyed: Served, told: tuple[str, str, str]) -> None:
+    with keyed.http(headers={"accept": "text/html"}) as browser:
+        asked_for = browser.get(f"/v1/turns/{told[0]}")
+        assert (asked_for.status_code, asked_for.headers["www-authenticate"][:5]) == (401, "Basic")
+        assert browser.get(f"/v1/turns/{told[0]}", auth=("anybody", ANNA)).json()["question"] == "When is high tide?"
+        assert browser.get(f"/v1/turns/{told[0]}", auth=("anybody", BERT)).status_code == 404
+        assert browser.post("/v1/feedback", auth=("anybody", ANNA), json={"turn_id": told[0], "rating": "up"}).status_code == 401
+
+
+@pytest.fixture
+def operator(keyed: Served, library: Library) -> Iterator[httpx.Client]:
+    directory = DataDirectory(library.services.settings.data_dir)
+    with directory.owned():
+        token = directory.announce(url=keyed.url, version="1").token.get_secret_value()
+        with keyed.http(headers={"authorization": f"Bearer {token}"}) as opened:
+            yield opened
+
+
+def test_who_runs_the_server_sees_turns_of_others_whose_every_passage_they_may_read(
+    keyed: Served, operator: httpx.Client, bert: httpx.Client, library: Library, told: tuple[str, str, str]
+) -> None:
+    assert operator.get(f"/v1/turns/{told[0]}").status_code == 404, "a collection of anna's alone"
+    with asked_by_anna(keyed, library, principals=["everyone"]) as (turn_id, _, _):
+        seen = shown(operator, turn_id)
+        assert bert.get(f"/v1/turns/{turn_id}").status_code == 404, "who may read its passages sees it for that no more than others"
+    assert (seen["draft"], seen["passages"][0]["text"]) == ("At fourteen degrees. I guess.", "The red wine is kept at fourteen degrees.")
+    assert (seen["history"], "prompt" in seen) == ([], False), "they hold other answers"
 
 
 def test_what_the_asker_may_not_read_any_more_is_left_out(anna: httpx.Client, told: tuple[str, str, str]) -> None:

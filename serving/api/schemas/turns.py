@@ -82,10 +82,12 @@ class TurnWhole(ApiObject):
     run_id: str | None = omitted(description="The evaluation run that asked it; left out where a person did.")
     erased_at: int | None = omitted(description="When it lost its text, because a file that it quoted was erased.")
     question: str
-    history: list[MessageShown]
+    history: list[MessageShown] = Field(description="The dialogue before the question; empty where somebody else's turn is shown.")
     query: str
     vector_store_ids: list[str]
-    prompt: list[MessageShown] | None = omitted(description="Left out where the asker may not read all passages in it any more.")
+    prompt: list[MessageShown] | None = omitted(
+        description="Left out where the asker may not read all passages in it any more, and where somebody else's turn is shown."
+    )
     passages: list[TurnPassageShown]
     draft: str = Field(description="What the model wrote.")
     draft_claims: list[DraftClaimShown]
@@ -100,13 +102,14 @@ class TurnWhole(ApiObject):
     feedback: FeedbackShown | None = omitted()
 
 
-def turn_whole(turn: Turn, *, passages: Sequence[Passage], feedback: FeedbackRecord | None) -> TurnWhole:
-    """Return a turn as its asker may read it.
+def turn_whole(turn: Turn, *, passages: Sequence[Passage], feedback: FeedbackRecord | None, is_own: bool) -> TurnWhole:
+    """Return a turn as somebody may read it.
 
     Args:
         turn: as it is kept.
-        passages: those of its passages that the asker may read now.
+        passages: those of its passages that the reader may read now.
         feedback: what the asker thinks of it.
+        is_own: the reader asked it; what others see lacks the dialogue before, whose answers rest on other passages.
     """
     by_number = {passage.n: passage for passage in passages}
     all_readable = all(passage.n in by_number for passage in turn.passages)
@@ -118,10 +121,10 @@ def turn_whole(turn: Turn, *, passages: Sequence[Passage], feedback: FeedbackRec
         run_id=turn.run_id,
         erased_at=None if turn.erased_at is None else unix_seconds(turn.erased_at),
         question=turn.question,
-        history=_messages(turn.history),
+        history=_messages(turn.history) if is_own else [],
         query=turn.query,
         vector_store_ids=list(turn.collection_ids),
-        prompt=_messages(turn.prompt) if all_readable else None,
+        prompt=_messages(turn.prompt) if all_readable and is_own else None,
         passages=[_passage(stored, by_number.get(stored.n)) for stored in turn.passages],
         draft=turn.draft,
         draft_claims=[

@@ -82,6 +82,14 @@ def test_the_page_asks_nobody_for_anything_and_runs_nothing(page: str) -> None:
     assert content_security_policy().startswith(policy)
 
 
+def test_turns_are_told_by_their_ids_with_the_command_that_shows_them(bodies: tuple[ReportBody, ReportBody], page: str) -> None:
+    turn_ids = {case.turn_id for case in bodies[1].worst_cases} | {each.turn_id for each in bodies[1].unanswered}
+    shown = set(re.findall(r'href="https://footnote\.example/v1/turns/([^"]+)">([^<]+)</a>', page))
+    assert shown == {(turn_id, turn_id) for turn_id in turn_ids if turn_id}
+    assert len(shown) > 1
+    assert "<code>footnote turn ID</code>" in page
+
+
 def test_links_inside_the_page_lead_somewhere(page: str) -> None:
     outline = Outline(page)
     anchors = {attributes["id"] for _, attributes in outline.tags if "id" in attributes}
