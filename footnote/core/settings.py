@@ -326,7 +326,7 @@ class IngestionSettings(Section):
     jobs_at_once: int | None = Field(
         default=None,
         gt=0,
-        description="Documents on their way at the same time: read, embedded together, written. By default four for each core, 16 to 32.",
+        description="Documents on their way at the same time: read, embedded together, written. By default four for each core, 32 to 64.",
     )
     embed_batch_chunks: PositiveInt = Field(
         default=128, description="Chunks of one document that are embedded and written before its next ones: bounds its memory."
@@ -594,7 +594,7 @@ def runs_queue_in_server(settings: Settings) -> bool:
 
 def jobs_at_once(settings: IngestionSettings) -> int:
     """Return how many documents a worker holds at the same time: enough that the embedder never waits for the next one."""
-    return settings.jobs_at_once or min(32, max(16, 4 * (os.cpu_count() or 1)))
+    return settings.jobs_at_once or min(64, max(32, 4 * (os.cpu_count() or 1)))
 
 
 def max_concurrent_answers(settings: "Settings") -> int:

@@ -185,7 +185,7 @@ def test_the_reference_shows_a_file_that_works():
     assert (settings.server.host, settings.server.keys[0].owner, settings.generator.kind) == ("0.0.0.0", "research", "openai")
 
 
-@pytest.mark.parametrize(("n_cores", "n_jobs"), [(None, 16), (2, 16), (6, 24), (64, 32)])
+@pytest.mark.parametrize(("n_cores", "n_jobs"), [(None, 32), (2, 32), (12, 48), (64, 64)])
 def test_enough_documents_are_on_their_way_that_their_writes_meet(
     monkeypatch: pytest.MonkeyPatch, n_cores: int | None, n_jobs: int
 ) -> None:
