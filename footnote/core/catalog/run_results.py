@@ -141,11 +141,11 @@ def _verdict(session: AsyncSession, mark: CaseMark) -> Any:
     return query.order_by(is_local, _by_code_points(session, score.judge)).limit(1).correlate(answer).scalar_subquery()
 
 
-def _tokens(session: AsyncSession, metric: str) -> Any:
-    """Return a count of tokens of the case of a row of answers."""
+def _tokens(metric: str) -> Any:
+    """Return a count of tokens of the case of a row of answers: the first one in the order of ``scores_of``."""
     answer, score = schema.RunAnswer, schema.CaseScore
     query = select(score.value).where(_is_of(answer), score.metric == metric, score.value.is_not(None))
-    return query.order_by(_by_code_points(session, score.judge), score.target).limit(1).correlate(answer).scalar_subquery()
+    return query.order_by(score.judge, score.target).limit(1).correlate(answer).scalar_subquery()
 
 
 def _is_of(answer: type[schema.RunAnswer]) -> ColumnElement[bool]:
@@ -171,7 +171,7 @@ def _tallied(session: AsyncSession, run_ids: Sequence[str], marks: Sequence[Case
     """Return the query for one row of sums for each run that has answers."""
     answer = schema.RunAnswer
     verdicts = [_verdict(session, mark).label(f"verdict_{place}") for place, mark in enumerate(marks)]
-    tokens = [_tokens(session, metric).label(metric) for metric in ("prompt_tokens", "completion_tokens")]
+    tokens = [_tokens(metric).label(metric) for metric in ("prompt_tokens", "completion_tokens")]
     is_answered = answer.turn_id.is_not(None).label("is_answered")
     cases = select(answer.run_id, is_answered, *verdicts, *tokens).where(answer.run_id.in_(run_ids))
     # Left to itself, either database would look for each verdict again wherever it is named.
