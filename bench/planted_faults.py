@@ -5,12 +5,14 @@
 The sample handbook is ingested once. All questions of its set are asked of the pipeline that serves, with a generator that quotes and, as a
 model that draws its words, overlooks other passages in each run; the judge, the scores and the reports are those of every run. A sound
 system is run ``--runs`` times, each compared with the one before: whatever those reports find to have moved is a false alarm. Then each
-faulty system is run once after a sound one, and at last a sound one is asked other questions under the same set's name.
+faulty system is run once after a sound one. At last live sets: people ask about the handbook on two days, and on a third half of them ask
+about something else.
 """
 
 import argparse
 import asyncio
 import json
+import random
 import tempfile
 import time
 from collections import Counter
@@ -25,15 +27,17 @@ from bench.public_data import add_data_option, read_json_lines
 from evaluation.cases import Case, read_cases
 from evaluation.report.body import ReportBody, body_from_json
 from evaluation.running import RunConfiguration
-from evaluation.sets import import_cases
-from footnote.cli.wiring import Stores, create_answering, open_services, open_stores, run_parts
+from evaluation.sets import import_cases, import_live_turns
+from footnote.cli.wiring import Answering, Stores, create_answering, open_services, open_stores, run_parts
 from footnote.core.attention import Attention
+from footnote.core.catalog.moment import now
 from footnote.core.data_directory import DataDirectory
 from footnote.core.settings import Settings, load_settings
 from footnote.core.telemetry import Telemetry
 from retrieval.embedder.factory import create_embedder
 from retrieval.embedder.port import Embedder
 from retrieval.search import Searcher
+from serving.answer import Question
 
 SET = "handbook"
 EXPECTED = {
@@ -64,23 +68,41 @@ class Laboratory:
 
     async def asked(self, cases: Sequence[Case], system: System) -> ReportBody:
         """Run a system over cases and return the report."""
+        imported = await import_cases(self._stores.catalog, cases, name=SET, caller=CALLER)
+        return await self._run(await self._answering(system), set_id=imported.set.id, n_cases=len(cases))
+
+    async def lived(self, questions: Sequence[str], system: System) -> ReportBody:
+        """Ask a system questions as people do, make a live set of its answers, and return the report of that."""
+        began = now()
+        answering = await self._answering(system)
+        answerer = answering.answerer(1)
+        for question in questions:
+            async for _ in answerer.answer(Question(caller=CALLER, text=question)):
+                pass
+        sizes = {"random": len(questions)}
+        sampled = await import_live_turns(self._stores.catalog, name="live", since=began, until=now(), sizes=sizes, seed=0, caller=CALLER)
+        assert sampled is not None
+        return await self._run(answering, set_id=sampled.set.id, n_cases=len(questions))
+
+    async def _answering(self, system: System) -> Answering:
         catalog, telemetry = self._stores.catalog, Telemetry()
-        searcher = system.searcher(spaces=self._stores.spaces, catalog=catalog, settings=self._settings.retrieval, telemetry=telemetry)
-        answering = await create_answering(
+        return await create_answering(
             self._settings,
             stores=self._stores,
             embedder=self._embedder,
             generator=WaveringGenerator(seed=system.seed, fault=system.fault),
-            searcher=searcher,
+            searcher=system.searcher(spaces=self._stores.spaces, catalog=catalog, settings=self._settings.retrieval, telemetry=telemetry),
             telemetry=telemetry,
             release_of=catalog.releases.ensure_champion,
         )
-        imported = await import_cases(catalog, cases, name=SET, caller=CALLER)
+
+    async def _run(self, answering: Answering, *, set_id: str, n_cases: int) -> ReportBody:
+        catalog = self._stores.catalog
         run = await catalog.evaluation_runs.create(
-            set_id=imported.set.id,
+            set_id=set_id,
             release_id=answering.release.id,
             caller=CALLER,
-            configuration=RunConfiguration(principals=tuple(sorted(CALLER.principals)), n_cases=len(cases)).as_json(),
+            configuration=RunConfiguration(principals=tuple(sorted(CALLER.principals)), n_cases=n_cases).as_json(),
         )
         async with run_parts(
             self._settings, stores=self._stores, embedder=self._embedder, answering=answering, attention=Attention()
@@ -106,7 +128,7 @@ async def main(options: argparse.Namespace) -> None:
             laboratory = Laboratory(settings, await open_stores(stack, settings, directory=directory, embedder=embedder), embedder)
             await against_itself(laboratory, handbook, n_runs=options.runs)
             await with_faults(laboratory, handbook, seed=options.runs)
-            await with_other_questions(laboratory, handbook, strange_cases(options.data, len(handbook) // 2), seed=options.runs)
+            await with_other_questions(laboratory, handbook, strange_questions(options.data), seed=options.runs)
 
 
 async def against_itself(laboratory: Laboratory, cases: Sequence[Case], *, n_runs: int) -> None:
@@ -138,16 +160,21 @@ async def with_faults(laboratory: Laboratory, cases: Sequence[Case], *, seed: in
         print_row(name, await timed(name, laboratory.asked(cases, system)))
 
 
-async def with_other_questions(laboratory: Laboratory, cases: Sequence[Case], strange: Sequence[Case], *, seed: int) -> None:
-    await timed("a sound run", laboratory.asked(cases, System(seed=seed)))
-    others = [*cases[: len(cases) - len(strange)], *strange]
-    print_row("other questions", await timed("other questions", laboratory.asked(others, System(seed=seed))))
+async def with_other_questions(laboratory: Laboratory, cases: Sequence[Case], strange: Sequence[str], *, seed: int) -> None:
+    """Have people ask about the handbook on one day, and on the next a half of them about something else."""
+    questions = [case.question for case in cases if not case.history]
+    random.Random(seed).shuffle(questions)
+    first, second = questions[: len(questions) // 2], questions[len(questions) // 2 :]
+    others = [*second[: len(second) // 2], *strange[: len(second) // 2]]
+    for name, asked in (("live", first), ("live again", second), ("other questions", others)):
+        body = await timed(name, laboratory.lived(asked, System(seed=seed)))
+        if name != "live":
+            print_row(name, body)
 
 
-def strange_cases(data: Path, n: int) -> list[Case]:
+def strange_questions(data: Path) -> list[str]:
     """Return questions about what the handbook does not speak of."""
-    rows = read_json_lines(data / "xquad" / "en" / "queries.jsonl.gz")[:n]
-    return [Case(id=f"xquad-{row['_id']}", question=row["text"], kind="strange") for row in rows]
+    return [row["text"] for row in read_json_lines(data / "xquad" / "en" / "queries.jsonl.gz")]
 
 
 def moved(body: ReportBody) -> dict[str, Mapping[str, float]]:
@@ -156,10 +183,10 @@ def moved(body: ReportBody) -> dict[str, Mapping[str, float]]:
 
 
 def print_row(name: str, body: ReportBody) -> None:
-    found = moved(body)
-    wanted = EXPECTED[name]
-    numbers = {key: round(value, 3) for key, value in found.get(wanted, {}).items()}
-    print(f"| {name} | {f'yes: {json.dumps(numbers)}' if wanted in found else 'NO'} | {', '.join(found)} | {body.recommendation.action} |")
+    found, wanted = moved(body), EXPECTED.get(name)
+    numbers = {key: round(value, 4) for key, value in found.get(wanted or "", {}).items()}
+    named = "nothing planted" if wanted is None else f"yes: {json.dumps(numbers)}" if wanted in found else "NO"
+    print(f"| {name} | {named} | {', '.join(found) or 'nothing'} | {body.recommendation.action} |")
 
 
 async def timed(name: str, asking):  # noqa: ANN001, ANN201 - a coroutine, and what it returns
