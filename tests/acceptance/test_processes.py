@@ -35,7 +35,7 @@ def attach_all(url: str, paths: list[Path]) -> None:
 
 
 def attachments(url: str) -> list[dict]:
-    return httpx.get(f"{url}/v1/vector_stores/vs_default/files", trust_env=False, timeout=60).json()["data"]
+    return httpx.get(f"{url}/v1/vector_stores/vs_default/files?limit=100", trust_env=False, timeout=60).json()["data"]
 
 
 def n_points(url: str) -> int:
