@@ -136,7 +136,7 @@ class Reporter:
                 abstained=None if answered is None or answered.failure is not None else answered.abstained("draft"),
                 turn_id=turn_id,
                 scores=tuple(scores.get(record.id, ())),
-                is_live=record.turn_id is not None,
+                is_sampled=of_set.kind == SetKind.LIVE,
                 ended_in_error=turn is not None and turn.error_code is not None,
             )
             results.append(result)

@@ -197,7 +197,15 @@ async def begun(catalog: Catalog, *cases: CaseDraft, by: Caller = ANN, kind: Set
     return await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=configuration)
 
 
-async def live_run(catalog: Catalog, n_per_kind: dict[str, int], *, judge: str = "labels", figure: float = 1.0, **more: Any) -> RunRecord:
+async def live_run(
+    catalog: Catalog,
+    n_per_kind: dict[str, int],
+    *,
+    judge: str = "labels",
+    figure: float = 1.0,
+    set_kind: SetKind = SetKind.LIVE,
+    **more: Any,
+) -> RunRecord:
     """Do a run over live turns, so many of each stratum; the turns that were looked for found nothing and are not faithful."""
     cases: list[CaseDraft] = []
     for kind, n_turns in n_per_kind.items():
@@ -205,7 +213,7 @@ async def live_run(catalog: Catalog, n_per_kind: dict[str, int], *, judge: str =
             abstained: dict[str, Any] = {} if kind == "random" else {"abstained": True, "prompt": (), "draft": ""}
             turn_id = await asked(catalog, **abstained)
             cases.append(CaseDraft(key=turn_id, labels={"id": turn_id, "question": f"{kind} {n}?", "kind": kind}, turn_id=turn_id))
-    run = await begun(catalog, *cases, kind=SetKind.LIVE, **more)
+    run = await begun(catalog, *cases, kind=set_kind, **more)
     for record in await catalog.evaluation_sets.cases(run.set_id, caller=ANN):
         await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=record.turn_id)
         told = value("faithfulness", figure if record.labels["kind"] == "random" else 0.0)
@@ -226,6 +234,15 @@ async def test_live_means_and_drift_are_over_the_turns_drawn_at_random(catalog: 
     assert [drift.mean_now for drift in body.drift.scores] == [1.0]
     assert body.findings == ()
     assert len(body.unanswered) == 25
+
+
+async def test_a_written_set_made_of_live_turns_that_were_looked_for_counts_as_a_whole(catalog: Catalog) -> None:
+    run = await live_run(catalog, {"abstention": 12, "thumbs_down": 8}, set_kind=SetKind.GOLDEN)
+    body = await body_of(catalog, run)
+    assert (body.scores["faithfulness"].mean, body.scores["faithfulness"].scored) == (0.0, 20)
+    assert body.run.n_drawn_at_random is None
+    assert {group.name: group.n_cases for group in body.by_kind} == {"abstention": 12, "thumbs_down": 8}
+    assert findings.INVENTS in {finding.code for finding in body.findings}
 
 
 @pytest.mark.parametrize("asks", [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}])

@@ -133,7 +133,7 @@ def _fields(result):
 
 
 def test_of_live_turns_those_that_were_looked_for_count_for_no_mean_and_stand_among_the_worst() -> None:
-    results = [replace(each, is_live=True, kind="random") for each in run_of(CASES)]
+    results = [replace(each, is_sampled=True, kind="random") for each in run_of(CASES)]
     looked_for = [replace(each, kind="thumbs_down", scores=_told(each, 0.0)) for each in results[:30]]
     counted = results[30:]
     context = Context(previous=PreviousRun(facts(night=1), [replace(each, scores=_told(each, 1.0)) for each in results]))
@@ -142,7 +142,7 @@ def test_of_live_turns_those_that_were_looked_for_count_for_no_mean_and_stand_am
     assert (body.scores, body.costs, body.findings, body.comparison) == (alone.scores, alone.costs, alone.findings, alone.comparison)
     assert [group.name for group in body.by_kind] == ["random"]
     assert {case.case_id for case in body.worst_cases} & {each.case_id for each in looked_for}
-    written = [replace(each, is_live=False) for each in looked_for]
+    written = [replace(each, is_sampled=False) for each in looked_for]
     assert (
         build(facts(), [*written, *counted], questions={}, context=context).scores["faithfulness"].scored
         > body.scores["faithfulness"].scored
