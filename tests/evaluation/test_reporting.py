@@ -11,7 +11,7 @@ from evaluation.report import findings
 from evaluation.report.body import ReportBody, body_from_json
 from evaluation.report.rendering.texts import CaseTexts, Missing
 from evaluation.report_texts import questions_of, texts_of
-from evaluation.reporting import Reporter
+from evaluation.reporting import N_TREND, Reporter
 from evaluation.running import RunConfiguration
 from evaluation.scores import Scorer
 from evaluation.sets import case_of
@@ -255,6 +255,17 @@ async def test_a_run_that_asked_otherwise_is_nothing_to_compare_with(catalog: Ca
     again = await body_of(catalog, await run_over(catalog, found))
     assert again.comparison is not None
     assert again.comparison.run_id == body.run.run_id
+
+
+async def test_reports_of_other_questions_never_hide_the_run_to_compare_with(catalog: Catalog) -> None:
+    found = {f"tide {n}": 1.0 for n in range(2)}
+    whole = await run_over(catalog, found)
+    await reporter(catalog).report(whole.id)
+    for _ in range(N_TREND + 1):
+        await catalog.reports.store((await begun(catalog, *map(case, found), limit=1)).id, {"of": "its first case"})
+    body = await body_of(catalog, await run_over(catalog, found, asks={"scheduled_for": "2026-01-01T03:00:00+00:00", "n_cases": 2}))
+    assert body.comparison is not None
+    assert body.comparison.run_id == whole.id
 
 
 async def test_another_owners_set_of_the_same_name_is_another_set(catalog: Catalog) -> None:
