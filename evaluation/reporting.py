@@ -200,7 +200,7 @@ class Reporter:
 
 def _asks(configuration: Mapping[str, Any]) -> RunConfiguration:
     """Return what decides which cases a run asks and where it finds answers, so that two runs may be compared."""
-    return replace(RunConfiguration.from_json(configuration), principals=(), scheduled_for=None, n_cases=None)
+    return replace(RunConfiguration.from_json(configuration), scheduled_for=None, n_cases=None)
 
 
 def _body(record: ReportRecord) -> ReportBody | None:

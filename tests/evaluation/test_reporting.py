@@ -43,7 +43,7 @@ async def run_over(
     """Do a run over cases whose answers were found, or not; None where nothing answered."""
     made = more.get("made") or await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
     release = await catalog.releases.ensure_champion({"model": "smollm2"})
-    asks = RunConfiguration(principals=tuple(sorted(by.principals)), **more.get("asks", {}))
+    asks = RunConfiguration(**{"principals": tuple(sorted(by.principals)), **more.get("asks", {})})
     run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=asks.as_json())
     for record in await catalog.evaluation_sets.cases(made.set.id, caller=by):
         figure = found[record.key]
@@ -245,7 +245,10 @@ async def test_a_written_set_made_of_live_turns_that_were_looked_for_counts_as_a
     assert findings.INVENTS in {finding.code for finding in body.findings}
 
 
-@pytest.mark.parametrize("asks", [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}])
+@pytest.mark.parametrize(
+    "asks",
+    [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}, {"principals": (*sorted(ANN.principals), "group:hr")}],
+)
 async def test_a_run_that_asked_otherwise_is_nothing_to_compare_with(catalog: Catalog, asks: dict[str, Any]) -> None:
     found = {f"tide {n}": 1.0 for n in range(12)}
     await reporter(catalog).report((await run_over(catalog, found, asks=asks)).id)
