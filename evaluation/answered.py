@@ -9,7 +9,7 @@ from evaluation.labels import CitedSpan
 from footnote.core.types import Passage, Turn
 from serving.answering import CANCELLED
 from serving.citations import marked_numbers, strip_markers
-from serving.claims import claims_of, is_abstention, is_checkable
+from serving.claims import claims_of, is_abstention, is_advice, is_checkable
 
 TextTarget = Literal["draft", "shown"]
 TEXT_TARGETS: tuple[TextTarget, ...] = ("draft", "shown")
@@ -54,6 +54,8 @@ class Answered:
     def abstained(self, target: TextTarget) -> bool:
         """Whether the text declines to answer: it says that the documents do not say, and asserts nothing else, or says nothing at all.
 
+        Advice beside that, such as whom to ask instead, is no assertion.
+
         Of the text shown this was decided when it was verified, where what the documents do not support is no assertion.
         """
         if not self.plain_text(target).strip():
@@ -79,7 +81,7 @@ class Answered:
 
 def _declines(text: str) -> bool:
     claims = [claim.text for claim in claims_of(text)]
-    return any(map(is_abstention, claims)) and not any(map(is_checkable, claims))
+    return any(map(is_abstention, claims)) and not any(is_checkable(claim) and not is_advice(claim) for claim in claims)
 
 
 def spans(passages: Sequence[Passage]) -> tuple[CitedSpan, ...]:

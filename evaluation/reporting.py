@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import structlog
@@ -20,7 +21,6 @@ from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord, CaseScoreRecord, EvaluationSetRecord, ReportRecord, RunRecord, SetKind
 from footnote.core.catalog.leases import HeldLease
 from footnote.core.catalog.moment import now
-from footnote.core.catalog.paging import Paging
 from footnote.core.errors import InvalidInput, NotFound
 from footnote.core.offload import offload
 from footnote.core.types import Caller, Turn
@@ -91,7 +91,7 @@ class Reporter:
         run = await self._catalog.evaluation_runs.by_id(run_id)
         caller = caller_of(run)
         this = await self._read(run, caller)
-        earlier = await self._earlier(run, this.facts.set_name, caller)
+        earlier = await self._earlier(run, caller)
         before = await self._before(earlier, caller)
         context = Context(
             previous=None if before is None else PreviousRun(facts=before.facts, results=_paired(before, this)),
@@ -136,7 +136,7 @@ class Reporter:
                 abstained=None if answered is None or answered.failure is not None else answered.abstained("draft"),
                 turn_id=turn_id,
                 scores=tuple(scores.get(record.id, ())),
-                is_live=record.turn_id is not None,
+                is_sampled=of_set.kind == SetKind.LIVE,
                 ended_in_error=turn is not None and turn.error_code is not None,
             )
             results.append(result)
@@ -157,23 +157,14 @@ class Reporter:
             for case, turn_id in page:
                 yield case, turn_id, None if turn_id is None else turns.get(turn_id)
 
-    async def _earlier(self, run: RunRecord, set_name: str, caller: Caller) -> tuple[ReportBody, ...]:
-        """Return the reports of the same owner's runs that asked the same of the same set and were made before, newest first."""
-        page = await self._catalog.reports.list(caller=caller, paging=Paging(limit=N_TREND + 1), set_name=set_name)
-        records = [record for record in page.items if record.owner == run.owner and record.run_id != run.id]
-        bodies = [_body(record) for record in records if await self._asked_alike(record.run_id, run, caller)]
-        return tuple(body for body in bodies if body is not None and body.run.started_at <= run.created_at)
-
-    async def _asked_alike(self, earlier_id: str, run: RunRecord, caller: Caller) -> bool:
-        """Whether an earlier run asked the same part of the same owner's set in the same collections."""
-        try:
-            earlier = await self._catalog.evaluation_runs.get(earlier_id, caller=caller)
-            sets = [await self._catalog.evaluation_sets.get(each.set_id, caller=caller) for each in (earlier, run)]
-        except NotFound:
-            return False
-        then, this = (RunConfiguration.from_json(each.configuration) for each in (earlier, run))
-        asked_alike = (then.part, then.limit, then.collection_ids) == (this.part, this.limit, this.collection_ids)
-        return asked_alike and sets[0].owner == sets[1].owner
+    async def _earlier(self, run: RunRecord, caller: Caller) -> tuple[ReportBody, ...]:
+        """Return the reports of the same owner's runs that asked the same of the same set and were begun before, newest first."""
+        this = _asks(run.configuration)
+        records = await self._catalog.reports.previous(
+            run.id, caller=caller, is_alike=lambda configuration: _asks(configuration) == this, limit=N_TREND
+        )
+        bodies = [_body(record) for record in records]
+        return tuple(body for body in bodies if body is not None)
 
     async def _before(self, earlier: Iterable[ReportBody], caller: Caller) -> _ReadRun | None:
         """Return the newest run before this one of which there still is something to compare with."""
@@ -205,6 +196,11 @@ class Reporter:
         if not texts:
             return np.zeros((0, self._embedder.recipe.dimension))
         return np.asarray(await self._embedder.embed_queries(texts), dtype=np.float64)
+
+
+def _asks(configuration: Mapping[str, Any]) -> RunConfiguration:
+    """Return what decides which cases a run asks and where it finds answers, so that two runs may be compared."""
+    return replace(RunConfiguration.from_json(configuration), scheduled_for=None, n_cases=None)
 
 
 def _body(record: ReportRecord) -> ReportBody | None:

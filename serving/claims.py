@@ -41,6 +41,23 @@ _ABSTENTION = re.compile(
     r"|i\s+(?:do\s+not|don['’]?t)\s+know|i\s+(?:cannot|can['’]?t)\s+(?:answer|find))",
     re.IGNORECASE,
 )
+_ASKING_ELSEWHERE = (
+    r"(?:(?:contact|consult|check|refer|speak|talk|look|try|rephras|clarify|specify|verify|confirm|consider|provid|shar|upload)\w*"
+    r"|reach\w*\s+out|get\w*\s+in\s+touch|visit(?:ing)?\s+(?:the|our|your|their)|ask(?:ing)?\b(?!\s+for\b))"
+)
+_ADVICE = re.compile(
+    r"(?:for\s[^,]*,\s*|to\s+(?:find\s+out|learn|know|get|be\s+sure)\b[^,]*,\s*"
+    r"|if\s+you(?:['’]d)?\s+(?:need|have|want|wish|like|would\s+like)\b[^,]*,\s*)?"
+    r"(?:(?:please\s+|kindly\s+)?(?:let\s+me\s+know|feel\s+free|(?:do\s+not|don['’]t)\s+hesitate)\b"
+    rf"|(?:please|kindly)\s+{_ASKING_ELSEWHERE}"
+    r"|(?:contact|consult|ask|check\s+with|refer\s+to|reach\s+out\s+to)\s+(?:the|your|our|an?)\b"
+    r"|you\s+(?:may|might|can|could|should|will|would)\s+(?:also\s+|always\s+)?"
+    rf"(?:(?:want|wish|need|like|have|be\s+able)\s+to\s+)?{_ASKING_ELSEWHERE}"
+    rf"|(?:i|we)(?:['’]d|\s+would)?\s+(?:recommend|suggest|advise)\s+(?:that\s+you\s+|you\s+(?:to\s+)?)?{_ASKING_ELSEWHERE}"
+    rf"|it\s+(?:may|might|would)\s+be\s+(?:best|better|good|helpful|useful|worth\w*)\s+(?:to\s+)?{_ASKING_ELSEWHERE}"
+    r"|i(?:['’]d|['’]ll|['’]m|\s+am|\s+would|\s+will)\s+(?:be\s+)?(?:happy|glad)\s+to\s+(?:help|assist|answer|look|try)\b)",
+    re.IGNORECASE,
+)
 _GOES_ON_TO_ASSERT = re.compile(r"\b(?:but|however|although|though|except|whereas)\b|;", re.IGNORECASE)
 
 
@@ -134,6 +151,16 @@ def is_abstention(claim_text: str) -> bool:
     text = _BULLET.sub("", claim_text.strip(), count=1)
     match = _ABSTENTION.match(text)
     return match is not None and _GOES_ON_TO_ASSERT.search(text, match.end()) is None
+
+
+def is_advice(claim_text: str) -> bool:
+    """Say whether a claim sends the reader elsewhere, or offers more help: what is said out of politeness beside an abstention.
+
+    The same words may be what a document tells people to do. So only beside an abstention they assert nothing, and never with a marker
+    or a number in them.
+    """
+    text = _BULLET.sub("", claim_text.strip(), count=1)
+    return _ADVICE.match(text) is not None and not any(character.isdigit() for character in text)
 
 
 def _is_pleasantry(text: str) -> bool:

@@ -13,7 +13,7 @@ from footnote.core.errors import DependencyError
 from footnote.core.types import Claim, DraftClaim, Passage, Verdict
 from serving.answer import ClaimJudged, TextAdded
 from serving.citations import strip_markers
-from serving.claims import ClaimSplitter, DraftSentence, is_abstention, is_checkable
+from serving.claims import ClaimSplitter, DraftSentence, is_abstention, is_advice, is_checkable
 from serving.judge.port import Judge, Judgement
 from serving.policy import Change, ChangeCode, Decision, Policy, QuotePolicy, draft_claim, flag
 
@@ -37,10 +37,18 @@ class VerifiedText:
 
     @property
     def is_abstention(self) -> bool:
-        """Whether the text says that the documents do not say, and asserts nothing else but what they do not support."""
+        """Whether the text says that the documents do not say, and asserts nothing else but what they do not support.
+
+        Advice that nobody could check, such as whom to ask instead, asserts nothing either.
+        """
         texts = [(claim, self.shown[claim.start : claim.end]) for claim in self.claims]
-        asserts = any(is_checkable(text) and claim.verdict is not Verdict.UNSUPPORTED for claim, text in texts)
-        return any(is_abstention(text) for _, text in texts) and not asserts
+        return any(is_abstention(text) for _, text in texts) and not any(_asserts(text, claim.verdict) for claim, text in texts)
+
+
+def _asserts(text: str, verdict: Verdict) -> bool:
+    if verdict is Verdict.UNCHECKED and is_advice(text):
+        return False
+    return is_checkable(text) and verdict is not Verdict.UNSUPPORTED
 
 
 class _Ended:

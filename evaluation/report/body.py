@@ -16,7 +16,7 @@ from evaluation.summary import MetricSummary
 from footnote.core.errors import InvalidInput
 
 FORMAT = 1
-"""Grows when a body is no longer read by what wrote the one before."""
+"""Grows when a body of before can no longer be read: a new field has a default, so that kept reports, their pages and trends stay."""
 
 Action = Literal["nothing", "mend_errors", "check_retrieval", "re_tune", "check_judge", "add_documents", "read_cases"]
 
@@ -213,13 +213,16 @@ def body_from_json(fields: Mapping[str, Any]) -> ReportBody:
     Raises:
         InvalidInput: it is none, or one of another format.
     """
-    try:
-        body = _ADAPTER.validate_python(dict(fields))
-    except ValidationError as error:
-        raise InvalidInput(f"The report cannot be read: {error.error_count()} of its fields are not as they should be.") from error
-    if body.format != FORMAT:
+    written_as = fields.get("format", FORMAT)
+    if written_as != FORMAT:  # told first: of another format no field need be as it is here
         raise InvalidInput(
-            f"The report has format {body.format}, and this version of footnote reads format {FORMAT}.",
+            f"The report has format {written_as}, and this version of footnote reads format {FORMAT}.",
             hint="Make the report of its run anew.",
         )
-    return body
+    try:
+        return _ADAPTER.validate_python(dict(fields))
+    except ValidationError as error:
+        raise InvalidInput(
+            f"The report cannot be read: {error.error_count()} of its fields are not as they should be.",
+            hint="Make the report of its run anew.",
+        ) from error

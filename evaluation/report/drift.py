@@ -82,17 +82,18 @@ class ScoreDrift:
     Args:
         distance: the largest difference of the two distribution functions, in [0, 1].
         p_value: how often chance alone gives one as large, all metrics looked at taken into account (Holm).
+        judge: whose scores; empty in a report of before judges were told apart.
     """
 
     metric: str
-    target: str
-    judge: str
     mean_before: float
     mean_now: float
     n_before: int
     n_now: int
     distance: float
     p_value: float
+    target: str = "draft"
+    judge: str = ""
 
     @property
     def drifted(self) -> bool:

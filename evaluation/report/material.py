@@ -20,7 +20,7 @@ class CaseResult:
         abstained: whether the draft declined to answer; None where there is no whole draft: it was broken off or erased.
         turn_id: the turn that answered it; None where an error did.
         scores: all its rows.
-        is_live: whether somebody asked it, rather than that it was written for the set.
+        is_sampled: whether it is of a sample of live turns; a set that somebody chose, of whatever turns, stands for itself.
         ended_in_error: whether its turn was broken off by an error.
     """
 
@@ -32,13 +32,13 @@ class CaseResult:
     abstained: bool | None
     turn_id: str | None
     scores: tuple[ScoreRow, ...]
-    is_live: bool = False
+    is_sampled: bool = False
     ended_in_error: bool = False
 
     @property
     def counts(self) -> bool:
-        """Whether it stands for others, so that means may hold it: of live turns those drawn at random alone, not those looked for."""
-        return not (self.is_live and self.kind in _LOOKED_FOR)
+        """Whether it stands for others, so that means may hold it: of a sample those drawn at random alone, not those looked for."""
+        return not (self.is_sampled and self.kind in _LOOKED_FOR)
 
     @property
     def has_failed(self) -> bool:

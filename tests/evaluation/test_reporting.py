@@ -11,7 +11,7 @@ from evaluation.report import findings
 from evaluation.report.body import ReportBody, body_from_json
 from evaluation.report.rendering.texts import CaseTexts, Missing
 from evaluation.report_texts import questions_of, texts_of
-from evaluation.reporting import Reporter
+from evaluation.reporting import N_TREND, Reporter
 from evaluation.running import RunConfiguration
 from evaluation.scores import Scorer
 from evaluation.sets import case_of
@@ -43,7 +43,7 @@ async def run_over(
     """Do a run over cases whose answers were found, or not; None where nothing answered."""
     made = more.get("made") or await imported(catalog, *(more.get("cases") or [case(key) for key in found]), by=by)
     release = await catalog.releases.ensure_champion({"model": "smollm2"})
-    asks = RunConfiguration(principals=tuple(sorted(by.principals)), **more.get("asks", {}))
+    asks = RunConfiguration(**{"principals": tuple(sorted(by.principals)), **more.get("asks", {})})
     run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=asks.as_json())
     for record in await catalog.evaluation_sets.cases(made.set.id, caller=by):
         figure = found[record.key]
@@ -197,7 +197,15 @@ async def begun(catalog: Catalog, *cases: CaseDraft, by: Caller = ANN, kind: Set
     return await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=by, configuration=configuration)
 
 
-async def live_run(catalog: Catalog, n_per_kind: dict[str, int], *, judge: str = "labels", figure: float = 1.0, **more: Any) -> RunRecord:
+async def live_run(
+    catalog: Catalog,
+    n_per_kind: dict[str, int],
+    *,
+    judge: str = "labels",
+    figure: float = 1.0,
+    set_kind: SetKind = SetKind.LIVE,
+    **more: Any,
+) -> RunRecord:
     """Do a run over live turns, so many of each stratum; the turns that were looked for found nothing and are not faithful."""
     cases: list[CaseDraft] = []
     for kind, n_turns in n_per_kind.items():
@@ -205,7 +213,7 @@ async def live_run(catalog: Catalog, n_per_kind: dict[str, int], *, judge: str =
             abstained: dict[str, Any] = {} if kind == "random" else {"abstained": True, "prompt": (), "draft": ""}
             turn_id = await asked(catalog, **abstained)
             cases.append(CaseDraft(key=turn_id, labels={"id": turn_id, "question": f"{kind} {n}?", "kind": kind}, turn_id=turn_id))
-    run = await begun(catalog, *cases, kind=SetKind.LIVE, **more)
+    run = await begun(catalog, *cases, kind=set_kind, **more)
     for record in await catalog.evaluation_sets.cases(run.set_id, caller=ANN):
         await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=record.turn_id)
         told = value("faithfulness", figure if record.labels["kind"] == "random" else 0.0)
@@ -228,7 +236,19 @@ async def test_live_means_and_drift_are_over_the_turns_drawn_at_random(catalog: 
     assert len(body.unanswered) == 25
 
 
-@pytest.mark.parametrize("asks", [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}])
+async def test_a_written_set_made_of_live_turns_that_were_looked_for_counts_as_a_whole(catalog: Catalog) -> None:
+    run = await live_run(catalog, {"abstention": 12, "thumbs_down": 8}, set_kind=SetKind.GOLDEN)
+    body = await body_of(catalog, run)
+    assert (body.scores["faithfulness"].mean, body.scores["faithfulness"].scored) == (0.0, 20)
+    assert body.run.n_drawn_at_random is None
+    assert {group.name: group.n_cases for group in body.by_kind} == {"abstention": 12, "thumbs_down": 8}
+    assert findings.INVENTS in {finding.code for finding in body.findings}
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [{"limit": 12}, {"part": "test"}, {"collection_ids": ("vs_default",)}, {"principals": (*sorted(ANN.principals), "group:hr")}],
+)
 async def test_a_run_that_asked_otherwise_is_nothing_to_compare_with(catalog: Catalog, asks: dict[str, Any]) -> None:
     found = {f"tide {n}": 1.0 for n in range(12)}
     await reporter(catalog).report((await run_over(catalog, found, asks=asks)).id)
@@ -238,6 +258,17 @@ async def test_a_run_that_asked_otherwise_is_nothing_to_compare_with(catalog: Ca
     again = await body_of(catalog, await run_over(catalog, found))
     assert again.comparison is not None
     assert again.comparison.run_id == body.run.run_id
+
+
+async def test_reports_of_other_questions_never_hide_the_run_to_compare_with(catalog: Catalog) -> None:
+    found = {f"tide {n}": 1.0 for n in range(2)}
+    whole = await run_over(catalog, found)
+    await reporter(catalog).report(whole.id)
+    for _ in range(N_TREND + 1):
+        await catalog.reports.store((await begun(catalog, *map(case, found), limit=1)).id, {"of": "its first case"})
+    body = await body_of(catalog, await run_over(catalog, found, asks={"scheduled_for": "2026-01-01T03:00:00+00:00", "n_cases": 2}))
+    assert body.comparison is not None
+    assert body.comparison.run_id == whole.id
 
 
 async def test_another_owners_set_of_the_same_name_is_another_set(catalog: Catalog) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from serving.claims import ABSTENTION, ClaimSplitter, is_abstention, is_checkable
+from serving.claims import ABSTENTION, ClaimSplitter, is_abstention, is_advice, is_checkable
 
 ASCII_PIECES = [
     "Dr. ",
@@ -164,6 +164,45 @@ def test_not_checkable(text):
 )
 def test_abstention(text):
     assert is_abstention(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please contact HR for help.",
+        "- You may want to ask your manager.",
+        "You might also check the intranet.",
+        "Let me know if I can help with anything else.",
+        "If you need further details, feel free to ask.",
+        "For the exact date, please visit our website.",
+        "I'd recommend reaching out to the office.",
+        "We suggest that you consult the contract.",
+        "It would be best to speak to a lawyer.",
+        "Ask your manager.",
+        "I’m happy to help with other questions.",
+    ],
+)
+def test_advice(text):
+    assert is_advice(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Leave is 28 days.",
+        "You may carry leave over.",
+        "You will need to pay a fee.",
+        "You can ask for part-time work.",
+        "Please note that leave is never carried over.",
+        "Please contact HR. [1]",
+        "Please contact HR within 14 days.",
+        "If you are ill, contact your manager.",
+        "Contact lenses are paid for.",
+        "Asking costs nothing.",
+    ],
+)
+def test_no_advice(text):
+    assert not is_advice(text)
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,13 @@ async def test_without_a_judge_a_refusal_beside_claims_is_no_abstention() -> Non
     assert not verifier.text.is_abstention
 
 
+async def test_without_a_judge_advice_beside_a_refusal_leaves_it_an_abstention() -> None:
+    verifier, _ = await verified(pieces("I cannot find this. Please contact HR."), policy="flag", judge=None)
+    assert verifier.text.is_abstention
+    verifier, _ = await verified(pieces("Please contact HR."), policy="flag", judge=None)
+    assert not verifier.text.is_abstention, "it answers whom to ask"
+
+
 async def test_leaving_early_stops_the_draft() -> None:
     closed = asyncio.Event()
 

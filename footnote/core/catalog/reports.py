@@ -1,10 +1,10 @@
 """Reports: what runs came to, as numbers and ids; their text is rendered when they are read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import aliased
 
 from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
@@ -90,30 +90,36 @@ class Reports:
                 query = _of_sets(query).where(schema.EvaluationSet.name == set_name)
             return await page_of(session, query, schema.Report, paging, _report)
 
-    async def previous(self, report_id: str, *, caller: Caller, limit: int = 1) -> tuple[ReportRecord, ...]:
-        """Return the reports before this one on its set, newest first: the same owner's, of any version of the set and any release.
+    async def previous(
+        self, run_id: str, *, caller: Caller, is_alike: Callable[[Mapping[str, Any]], bool], limit: int
+    ) -> tuple[ReportRecord, ...]:
+        """Return the reports of the runs before this one on its set, newest first: the same owner's, of any version of it and any release.
+
+        Args:
+            run_id: before which run; whether it has a report does not matter.
+            caller: who reads them.
+            is_alike: whether a run of this configuration is wanted; however many there are of others, they stand in no one's way.
+            limit: so many at most.
 
         Raises:
-            NotFound: there is no such report, or the caller may not read it.
+            NotFound: there is no such run, or the caller may not read it.
         """
-        this, its_run, its_set = aliased(schema.Report), aliased(schema.EvaluationRun), aliased(schema.EvaluationSet)
+        run, of_set = schema.EvaluationRun, schema.EvaluationSet
         async with self._database.read() as session:
-            row = await readable_row(session, schema.Report, report_id, caller=caller, what="report", param="report_id")
-            names = (
-                select(its_set.owner, its_set.name)
-                .join(its_run, its_run.set_id == its_set.id)
-                .join(this, this.run_id == its_run.id)
-                .where(this.id == report_id)
-            )
-            owner, name = (await session.execute(names)).one()
-            query = _of_sets(select(schema.Report)).where(
+            this = await readable_row(session, run, run_id, caller=caller, what="run", param="run_id")
+            owner, name = (await session.execute(select(of_set.owner, of_set.name).where(of_set.id == this.set_id))).one()
+            query = _of_sets(select(schema.Report.id, run.configuration)).where(
                 readable(session, schema.Report, caller),
-                schema.Report.owner == row.owner,
-                schema.EvaluationSet.owner == owner,
-                schema.EvaluationSet.name == name,
-                schema.Report.id < report_id,
+                schema.Report.owner == this.owner,
+                of_set.owner == owner,
+                of_set.name == name,
+                run.id != run_id,
+                run.created_at <= this.created_at,
             )
-            return tuple([_report(each) for each in await session.scalars(query.order_by(schema.Report.id.desc()).limit(limit))])
+            found = await session.execute(query.order_by(schema.Report.id.desc()))
+            ids = list(islice((report_id for report_id, configuration in found if is_alike(configuration)), limit))
+            rows = await session.scalars(select(schema.Report).where(schema.Report.id.in_(ids)).order_by(schema.Report.id.desc()))
+            return tuple([_report(each) for each in rows])
 
 
 def _of_sets(query: Select[Any]) -> Select[Any]:

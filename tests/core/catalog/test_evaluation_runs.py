@@ -304,16 +304,30 @@ async def test_reports_come_newest_first_and_know_those_before_them(catalog: Cat
     assert bodies == [0, 1, 2, 3]
     by_id = sorted(reports, key=lambda report: report.id)
     last = by_id[-1]
-    assert await catalog.reports.previous(last.id, caller=ANN) == (by_id[-2],), "of another version and release too"
-    assert await catalog.reports.previous(last.id, caller=ANN, limit=9) == tuple(reversed(by_id[:-1]))
-    assert await catalog.reports.previous(by_id[0].id, caller=ANN) == ()
+    wanted = {"is_alike": lambda _: True, "limit": 9}
+    before = await catalog.reports.previous(reports[-1].run_id, caller=ANN, **wanted)
+    assert sorted(report.body["n"] for report in before) == [0, 1, 2], "of another version and release too"
+    assert await catalog.reports.previous(reports[0].run_id, caller=ANN, **wanted) == ()
     page = await catalog.reports.list(caller=ANN, paging=Paging(limit=3), set_name="tides")
     assert (page.items, page.has_more) == (tuple(reversed(by_id[1:])), True)
     assert len((await catalog.reports.list(caller=ANN, paging=Paging())).items) == 5
     with pytest.raises(NotFound):
         await catalog.reports.get(last.id, caller=BEN)
     with pytest.raises(NotFound):
-        await catalog.reports.previous(last.id, caller=BEN)
+        await catalog.reports.previous(last.run_id, caller=BEN, **wanted)
+
+
+async def test_the_reports_before_are_those_of_runs_alike_however_many_others_came_between(catalog: Catalog):
+    made = await imported(catalog)
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    reports = []
+    for n in range(9):
+        run = await catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=ANN, configuration={"n": n})
+        reports.append(await catalog.reports.store(run.id, {"n": n}))
+    found = await catalog.reports.previous(reports[-1].run_id, caller=ANN, is_alike=lambda asked: asked["n"] in (0, 1, 8), limit=2)
+    assert found == tuple(sorted(reports[:2], key=lambda report: report.id, reverse=True)), "not itself, and in spite of six others"
+    (newest,) = await catalog.reports.previous(reports[-1].run_id, caller=ANN, is_alike=lambda asked: asked["n"] < 2, limit=1)
+    assert newest == found[0]
 
 
 async def test_a_run_has_one_report_which_may_be_made_again(catalog: Catalog):

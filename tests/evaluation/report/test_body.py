@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -37,8 +38,20 @@ def test_a_body_of_another_format_or_none_at_all_is_refused() -> None:
     kept = a_body().as_json()
     with pytest.raises(InvalidInput, match="format 99"):
         body_from_json({**kept, "format": 99})
+    with pytest.raises(InvalidInput, match="format 2") as refused:
+        body_from_json({"format": 2, "chapters": []})
+    assert refused.value.hint
     with pytest.raises(InvalidInput, match="cannot be read"):
         body_from_json({"scores": {}})
+
+
+def test_a_body_that_was_kept_before_fields_were_added_is_still_read() -> None:
+    """``body_format_1.json`` is as the first code of this format wrote it; it is never made anew."""
+    body = body_from_json(json.loads((Path(__file__).parent / "body_format_1.json").read_text()))
+    assert body.run.n_cases == 10
+    assert body.comparison is not None
+    assert [(each.metric, each.target, each.judge, each.drifted) for each in body.drift.scores] == [("faithfulness", "draft", "", True)]
+    assert body_from_json(body.as_json()) == body
 
 
 def test_no_question_and_no_word_of_one_is_in_a_body() -> None:
@@ -120,7 +133,7 @@ def _fields(result):
 
 
 def test_of_live_turns_those_that_were_looked_for_count_for_no_mean_and_stand_among_the_worst() -> None:
-    results = [replace(each, is_live=True, kind="random") for each in run_of(CASES)]
+    results = [replace(each, is_sampled=True, kind="random") for each in run_of(CASES)]
     looked_for = [replace(each, kind="thumbs_down", scores=_told(each, 0.0)) for each in results[:30]]
     counted = results[30:]
     context = Context(previous=PreviousRun(facts(night=1), [replace(each, scores=_told(each, 1.0)) for each in results]))
@@ -129,7 +142,7 @@ def test_of_live_turns_those_that_were_looked_for_count_for_no_mean_and_stand_am
     assert (body.scores, body.costs, body.findings, body.comparison) == (alone.scores, alone.costs, alone.findings, alone.comparison)
     assert [group.name for group in body.by_kind] == ["random"]
     assert {case.case_id for case in body.worst_cases} & {each.case_id for each in looked_for}
-    written = [replace(each, is_live=False) for each in looked_for]
+    written = [replace(each, is_sampled=False) for each in looked_for]
     assert (
         build(facts(), [*written, *counted], questions={}, context=context).scores["faithfulness"].scored
         > body.scores["faithfulness"].scored
