@@ -44,42 +44,50 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at the turns has found: another one goes on from it, and compares only what has come since.
+    """What a look at turns and cases has found: another one goes on from it, and compares only what has come since.
 
     Args:
-        quoting: turns that had passages of the document.
-        repeating: later turns whose dialogue repeats what one of those has said, or one of these.
-        told: what all of them have said.
+        turn_ids: turns that had passages of the document, that answered a case which goes, or that repeat what one of all these has said.
+        repeating: those of them whose dialogue repeats it.
+        case_ids: cases that have text of the document, or of one of the turns.
+        told: what the turns have said.
         seen: the turns that were compared with it.
     """
 
-    quoting: tuple[str, ...] = ()
+    turn_ids: tuple[str, ...] = ()
     repeating: tuple[str, ...] = ()
+    case_ids: tuple[str, ...] = ()
     told: tuple[Told, ...] = ()
     seen: frozenset[str] = frozenset()
 
 
-async def look(session: AsyncSession, attachment_ids: Sequence[str], *, before: Look) -> Look:
-    """Find the turns that quote or repeat the attachments' documents and still have text; attachments may be gone.
+async def look(session: AsyncSession, attachment_ids: Sequence[str], *, before: Look, is_locking: bool = False) -> Look:
+    """Find the turns that quote or repeat the attachments' documents and still have text, and the cases; attachments may be gone.
 
-    Comparing takes milliseconds for each turn where much was told, in a thread: look before a write, and in the write go on from there.
+    A turn leads to the dialogues that repeat it and to the cases made of it, and a case to the turns that answered it: this goes on until
+    nothing new is found. Comparing takes milliseconds for each turn where much was told, in a thread: look before a write, and in the write
+    go on from there.
+
+    Args:
+        session: a read; or the write in which it will be erased, with ``is_locking``.
+        attachment_ids: whose documents.
+        before: what a look before has found.
+        is_locking: whether the cases are locked: what a run notes of them waits, or is seen.
     """
-    quoting = await _turns_with_passages(session, attachment_ids)
-    known_before = frozenset(before.quoting)
-    fresh = await _told_by(session, [turn_id for turn_id in quoting if turn_id not in known_before])
-    told, repeating = [*before.told, *fresh], await _with_text(session, before.repeating)
-    seen, compared = set(before.seen), set[str]()
-    while told:
-        due = [turn_id for turn_id in await _due(session, told=told, fresh=fresh, seen=seen) if turn_id not in compared]
-        known = {*quoting, *repeating}
-        fresh = await _that_repeat(session, [turn_id for turn_id in due if turn_id not in known], told)
-        seen.update(due)
-        compared.update(due)
+    repeating = await _with_text(session, before.repeating)
+    turn_ids = list(dict.fromkeys([*await _turns_with_passages(session, attachment_ids), *repeating]))
+    told, seen = list(before.told), set(before.seen)
+    while True:
+        known = {each.turn_id for each in told}
+        fresh = await _told_by(session, [turn_id for turn_id in turn_ids if turn_id not in known])
         told += fresh
-        repeating += [turn.turn_id for turn in fresh]
-        if not fresh:
-            break
-    return Look(quoting=quoting, repeating=tuple(repeating), told=tuple(told), seen=frozenset(seen))
+        found = await _repetitions(session, turn_ids, told=told, fresh=fresh, seen=seen)
+        repeating += found
+        turn_ids += found
+        with_answers, case_ids = await _with_cases(session, attachment_ids, turn_ids, is_locking=is_locking)
+        if len(with_answers) == len(turn_ids):
+            return Look(tuple(turn_ids), repeating=tuple(repeating), case_ids=case_ids, told=tuple(told), seen=frozenset(seen))
+        turn_ids = list(with_answers)
 
 
 async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str], *, before: Look) -> Quotations:
@@ -90,13 +98,12 @@ async def find_quotations(session: AsyncSession, attachment_ids: Sequence[str], 
         attachment_ids: whose documents.
         before: what a look shortly before has found.
     """
-    looked = await look(session, attachment_ids, before=before)
-    turn_ids, case_ids = await _with_cases(session, attachment_ids, (*looked.quoting, *looked.repeating))
-    rows = await _training_rows(session, attachment_ids, turn_ids)
+    looked = await look(session, attachment_ids, before=before, is_locking=True)
+    rows = await _training_rows(session, attachment_ids, looked.turn_ids)
     return Quotations(
-        turn_ids=turn_ids,
-        feedback_ids=await _ids(session, _telling_feedback, turn_ids),
-        case_ids=case_ids,
+        turn_ids=looked.turn_ids,
+        feedback_ids=await _ids(session, _telling_feedback, looked.turn_ids),
+        case_ids=looked.case_ids,
         training_row_ids=tuple(rows),
         adapter_ids=await _ids(session, _adapters, sorted(set(rows.values()))),
     )
@@ -166,6 +173,32 @@ async def _with_text(session: AsyncSession, turn_ids: Sequence[str]) -> list[str
     return [turn_id for turn_id in turn_ids if turn_id in left]
 
 
+async def _repetitions(
+    session: AsyncSession, turn_ids: Sequence[str], *, told: list[Told], fresh: Sequence[Told], seen: set[str]
+) -> list[str]:
+    """Return later turns, beside these, whose dialogue repeats what was told; what they have said is told from then on.
+
+    Args:
+        session: a read or a write.
+        turn_ids: those that are known already.
+        told: all that was told; it grows.
+        fresh: what of it no turn was compared with yet.
+        seen: the turns that were compared with the rest of it; it grows.
+    """
+    repeating, compared = list[str](), set[str]()
+    while any(each.said is not None for each in told):
+        due = [turn_id for turn_id in await _due(session, told=told, fresh=fresh, seen=seen) if turn_id not in compared]
+        known = {*turn_ids, *repeating}
+        fresh = await _that_repeat(session, [turn_id for turn_id in due if turn_id not in known], told)
+        seen.update(due)
+        compared.update(due)
+        told += fresh
+        repeating += [turn.turn_id for turn in fresh]
+        if not fresh:
+            break
+    return repeating
+
+
 async def _due(session: AsyncSession, *, told: Sequence[Told], fresh: Sequence[Told], seen: Collection[str]) -> list[str]:
     """Return, oldest first, the later turns that were not seen yet, and those that may repeat what has only now become known as told."""
     since, fresh_since = _since(told), _since(fresh)
@@ -186,9 +219,11 @@ async def _due(session: AsyncSession, *, told: Sequence[Told], fresh: Sequence[T
 
 
 def _since(told: Sequence[Told]) -> dict[str, datetime]:
+    """Return by owner when the first of what they were told was said."""
     since: dict[str, datetime] = {}
     for each in told:
-        since[each.owner] = min(each.asked_at, since.get(each.owner, each.asked_at))
+        if each.said is not None:
+            since[each.owner] = min(each.asked_at, since.get(each.owner, each.asked_at))
     return since
 
 
@@ -256,19 +291,19 @@ def _adapters(set_ids: Sequence[str]) -> Select[str]:
 
 
 async def _with_cases(
-    session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str]
+    session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str], *, is_locking: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return these turns and those that answer a case which goes, and the cases that go, also with those turns.
+    """Return these turns, then those that answer a case which goes, and the cases that go, also with those turns.
 
     What answers a case repeats its question, which is about the document, also where the search has not found the document.
     """
     turns, cases = dict.fromkeys(turn_ids), dict[str, None]()
-    fresh = await _cases(session, attachment_ids, turn_ids)
+    fresh = await _cases(session, attachment_ids, turn_ids, is_locking=is_locking)
     while fresh:
         cases.update(dict.fromkeys(fresh))
         answering = [turn_id for turn_id in await _turns_of_cases(session, fresh) if turn_id not in turns]
         turns.update(dict.fromkeys(answering))
-        fresh = tuple([case_id for case_id in await _cases(session, (), answering) if case_id not in cases])
+        fresh = tuple([case_id for case_id in await _cases(session, (), answering, is_locking=is_locking) if case_id not in cases])
     return tuple(turns), tuple(cases)
 
 
@@ -300,15 +335,15 @@ async def _asked_and_not_noted(session: AsyncSession, case_ids: Sequence[str]) -
     return [each.id for each in await session.execute(query) if each.question.strip() in of_set[each.set_id]]
 
 
-async def _cases(session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str]) -> tuple[str, ...]:
-    """Return the cases that have text of the attachments or turns. They are locked: what a run notes of them waits, or is seen."""
+async def _cases(session: AsyncSession, attachment_ids: Sequence[str], turn_ids: Sequence[str], *, is_locking: bool) -> tuple[str, ...]:
+    """Return the cases that have text of the attachments or turns."""
     found: dict[str, None] = {}
     case, link = schema.EvaluationCase, schema.EvaluationCaseAttachment
     with_text = select(case.id).where(case.tombstone.is_(False)).order_by(case.id)
     quoting = [with_text.where(case.id.in_(select(link.case_id).where(link.attachment_id.in_(some)))) for some in _parts(attachment_ids)]
     asked = [with_text.where(case.turn_id.in_(some)) for some in _parts(turn_ids)]
     for query in (*quoting, *asked):
-        found.update(dict.fromkeys(await session.scalars(query.with_for_update())))
+        found.update(dict.fromkeys(await session.scalars(query.with_for_update() if is_locking else query)))
     return tuple(found)
 
 

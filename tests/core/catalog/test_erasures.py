@@ -253,6 +253,56 @@ async def test_the_live_turn_of_a_case_that_goes_loses_its_text_and_with_it_ever
     assert "kestrel" not in await everything(catalog)
 
 
+async def test_dialogues_that_repeat_the_answer_to_a_case_that_goes_lose_their_text_and_so_do_the_cases_made_of_them(catalog: Catalog):
+    file, attachment = await ingested(catalog)
+    live = await tell(catalog, [], shown="Above the house that is warmed all winter.")
+    dialogue = [("user", "Where does the kestrel nest?"), ("assistant", "Above the house that is warmed all winter.")]
+    follow_up = await tell(catalog, [], history=dialogue, question="And why there?", shown="That is where the heat escapes.")
+    asked_anew = await tell(catalog, [], question="And why there?", query="why", shown="Because heat escapes there all the time.")
+    goes_on = await tell(catalog, [], history=[("assistant", "Because heat escapes there all the time.")], query="heat", shown="Yes.")
+    unrelated = await tell(catalog, [], history=[("assistant", "Something else altogether, and long enough.")])
+    answered = await run_of(catalog, CaseDraft(key="sampled", labels={"question": "And why there?"}, turn_id=follow_up), name="live")
+    (sampled,) = await catalog.evaluation_sets.cases(answered.set_id, caller=ANN)
+    await catalog.evaluation_runs.note_answer(answered.id, sampled.id, turn_id=asked_anew)
+    await add(catalog, *evaluation_case("case_1", attachment_id=attachment.id, turn_id=live))
+    await erase(catalog, file)
+    turns = (live, follow_up, asked_anew, goes_on, unrelated)
+    assert [(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in turns] == [True, True, True, True, False]
+    (sampled,) = await catalog.evaluation_sets.cases(answered.set_id, caller=ANN)
+    assert sampled.tombstone
+    receipt = await catalog.erasures.receipt(file.id, owner="ann")
+    assert ((receipt.before.turns, receipt.before.cases), receipt.after) == ((4, 2), ErasureCounts())
+    assert "warmed all winter" not in await everything(catalog)
+
+
+async def test_what_repeats_the_answer_to_a_case_is_looked_for_before_the_exclusive_write(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+):
+    file, attachment = await ingested(catalog)
+    live = await tell(catalog, [], shown=f"{SECRET}.")
+    repeating = [
+        await tell(catalog, [], history=[("assistant", f"{SECRET}.")], shown=f"Number {n} of all that came since.") for n in range(3)
+    ]
+    await add(catalog, *evaluation_case("case_1", attachment_id=attachment.id, turn_id=live))
+    erasure = await catalog.erasures.begin(file.id, owner="ann")
+    find, compare = quotations.find_quotations, quotations.repeats
+    in_write, compared = [False], list[bool]()
+
+    async def find_in_write(*arguments: Any, **options: Any) -> Any:
+        in_write[0] = True
+        return await find(*arguments, **options)
+
+    def counted(*arguments: Any, **options: Any) -> bool:
+        compared.append(in_write[0])
+        return compare(*arguments, **options)
+
+    monkeypatch.setattr(erasures, "find_quotations", find_in_write)
+    monkeypatch.setattr(quotations, "repeats", counted)
+    assert await catalog.erasures.erase_text(erasure, n_points_left=0, remove_bytes=nothing)
+    assert compared == [False, False, False]
+    assert all([(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in repeating])
+
+
 @pytest.mark.parametrize("same_question", [False, True])
 async def test_an_answer_to_a_case_that_is_erased_while_it_is_asked_is_kept_without_text(catalog: Catalog, same_question: bool):
     file, _ = await ingested(catalog)
