@@ -9,6 +9,7 @@ from evaluation.report.rendering.texts import CaseTexts, ClaimText, Missing, Pas
 from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseRecord
+from footnote.core.catalog.turn_access import is_whole_for
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller, Passage, Turn
 from serving.citations import marked_numbers
@@ -55,11 +56,11 @@ async def _texts(catalog: Catalog, record: CaseRecord | None, turn_id: str | Non
 
 
 async def _answered(catalog: Catalog, case: Case, turn: Turn, *, caller: Caller) -> CaseTexts | Missing:
-    """Return a case with its answer; not where the answer was made of passages that this caller may not read."""
+    """Return a case with its answer; not where the answer may be made of what this caller may not read."""
     if turn.erased_at is not None:
         return Missing.ERASED
     passages = await catalog.passages.all_of(turn.passages, caller=caller)
-    if passages is None:
+    if passages is None or not is_whole_for(caller, turn, all_readable=True):
         return Missing.FORBIDDEN
     return CaseTexts(
         question=case.question,

@@ -281,8 +281,8 @@ def turn(
 ) -> None:
     """Show a question with its draft, the verdict on each claim, and the passages that the model was given.
 
-    Of your own questions, and of those that your evaluation runs asked. Who runs the server also sees others' where they may read every
-    passage.
+    Of your own questions, and of those that your evaluation runs asked. Who runs the server also sees others' first questions
+    where there are passages, and they may read every one.
 
     For example:
 

@@ -17,6 +17,7 @@ from footnote.core.catalog.evaluation_records import (
     RunTally,
 )
 from footnote.core.catalog.paging import Paging
+from footnote.core.catalog.turn_access import is_whole_for
 from footnote.core.errors import NotFound
 from footnote.core.types import Caller, Turn
 from serving.api.authentication import CallerDependency
@@ -371,11 +372,11 @@ def _item_shown(run: RunRecord, fared: _Fared, turn: Turn | None) -> OutputItem:
 
 
 async def _turns(turn_ids: Sequence[str], services: Services, caller: Caller) -> Mapping[str, Turn]:
-    """Return those turns that the caller may read with all that they were written from, by id."""
+    """Return those turns that the caller may read with all that they were written from, by id; see ``is_whole_for``."""
     turns = await services.catalog.live_turns.some(turn_ids, caller=caller)
     passages = [passage for turn in turns.values() for passage in turn.passages]
     readable = await services.catalog.passages.readable(passages, caller=caller)
-    return {turn_id: turn for turn_id, turn in turns.items() if readable.issuperset(turn.passages)}
+    return {turn_id: turn for turn_id, turn in turns.items() if is_whole_for(caller, turn, all_readable=readable.issuperset(turn.passages))}
 
 
 def _result(result: CriterionResult) -> ItemResult:

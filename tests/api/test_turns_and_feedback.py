@@ -1,5 +1,6 @@
 """Turns as their askers may read them, and what they think of them."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,13 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
+from footnote.core.catalog.evaluation_records import SetKind
 from footnote.core.data_directory import DataDirectory
 from footnote.core.types import Citation, Claim, DraftClaim, Message, StoredPassage, Verdict
 from serving.api.authentication import caller
 from tests.api.library import Library, Served, settings_in
-from tests.core.catalog.evaluation_story import asked
+from tests.core.catalog.evaluation_story import asked, draft, imported
 
 ANNA, BERT = "anna-0123456789abcdef", "bert-0123456789abcdef"
+DIALOGUE = (Message(role="user", content="And the white one?"), Message(role="assistant", content="At eight degrees."))
 TEXT = "# Cellar\n\nThe red wine is kept at fourteen degrees.\n"
 
 
@@ -44,7 +47,7 @@ def told(keyed: Served, library: Library) -> Iterator[tuple[str, str, str]]:
 
 
 @contextmanager
-def asked_by_anna(keyed: Served, library: Library, *, principals: list[str]) -> Iterator[tuple[str, str, str]]:
+def asked_by_anna(keyed: Served, library: Library, *, principals: list[str], **more: Any) -> Iterator[tuple[str, str, str]]:
     with keyed.client(key=ANNA) as client:
         store = client.vector_stores.create(name="cellar", extra_body={"principals": principals}).id
         file = client.vector_stores.files.upload_and_poll(vector_store_id=store, file=("cellar.md", TEXT.encode())).id
@@ -59,20 +62,17 @@ def asked_by_anna(keyed: Served, library: Library, *, principals: list[str]) -> 
         n=1, attachment_id=record.id, version_id=record.live_version_id, chunk_ids=(), start=start, end=end, score=0.03, similarity=0.8
     )
     citation = Citation(passage=1, start=start, end=end, quote=text[start:end], page=None, score=0.9, marked=True)
-    turn_id = library.threaded.call(
-        asked(
-            catalog,
-            by=owner,
-            passages=(passage,),
-            history=(Message(role="user", content="And the white one?"), Message(role="assistant", content="At eight degrees.")),
-            prompt=(Message(role="user", content=f"[1] {text[start:end]}"),),
-            draft="At fourteen degrees. I guess.",
-            shown="At fourteen degrees [1].",
-            claims=(Claim(start=0, end=24, verdict=Verdict.SUPPORTED, score=0.9, citations=(citation,)),),
-            draft_claims=(DraftClaim(start=21, end=29, verdict=Verdict.UNSUPPORTED, score=0.1),),
-            changes=("claim_removed: One was removed.",),
-        )
-    )
+    found: dict[str, Any] = {
+        "passages": (passage,),
+        "history": DIALOGUE,
+        "prompt": (Message(role="user", content=f"[1] {text[start:end]}"),),
+        "draft": "At fourteen degrees. I guess.",
+        "shown": "At fourteen degrees [1].",
+        "claims": (Claim(start=0, end=24, verdict=Verdict.SUPPORTED, score=0.9, citations=(citation,)),),
+        "draft_claims": (DraftClaim(start=21, end=29, verdict=Verdict.UNSUPPORTED, score=0.1),),
+        "changes": ("claim_removed: One was removed.",),
+    }
+    turn_id = library.threaded.call(asked(catalog, by=owner, **{**found, **more}))
     yield turn_id, store, file
     with keyed.client(key=ANNA) as client:
         client.vector_stores.delete(store)
@@ -132,11 +132,43 @@ def test_who_runs_the_server_sees_turns_of_others_whose_every_passage_they_may_r
     keyed: Served, operator: httpx.Client, bert: httpx.Client, library: Library, told: tuple[str, str, str]
 ) -> None:
     assert operator.get(f"/v1/turns/{told[0]}").status_code == 404, "a collection of anna's alone"
-    with asked_by_anna(keyed, library, principals=["everyone"]) as (turn_id, _, _):
-        seen = shown(operator, turn_id)
+    with asked_by_anna(keyed, library, principals=["everyone"], history=()) as (turn_id, _, _):
+        seen, sampled = shown(operator, turn_id), output_item(operator, library, turn_id)
         assert bert.get(f"/v1/turns/{turn_id}").status_code == 404, "who may read its passages sees it for that no more than others"
     assert (seen["draft"], seen["passages"][0]["text"]) == ("At fourteen degrees. I guess.", "The red wine is kept at fourteen degrees.")
-    assert (seen["history"], "prompt" in seen) == ([], False), "they hold other answers"
+    assert "prompt" not in seen
+    assert [each["content"] for each in sampled["sample"]["output"]] == ["At fourteen degrees. I guess."]
+
+
+@pytest.mark.parametrize("more", [{"passages": (), "history": ()}, {"history": DIALOGUE}], ids=["no passages", "a follow-up"])
+def test_who_runs_the_server_sees_no_turn_of_others_that_may_rest_on_more_than_its_passages(
+    keyed: Served, operator: httpx.Client, anna: httpx.Client, library: Library, more: dict[str, Any]
+) -> None:
+    with asked_by_anna(keyed, library, principals=["everyone"], **more) as (turn_id, _, _):
+        assert shown(anna, turn_id)["draft"] == "At fourteen degrees. I guess."
+        refused = operator.get(f"/v1/turns/{turn_id}")
+        item = output_item(operator, library, turn_id)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_found")
+    assert (item["sample"]["input"], item["sample"]["output"]) == ([], [])
+    assert "fourteen" not in json.dumps(item)
+
+
+def output_item(operator: httpx.Client, library: Library, turn_id: str) -> dict[str, Any]:
+    """Return how an eval over a set of one live turn shows its answer to who runs the server."""
+    catalog, call, owner = library.services.catalog, library.threaded.call, caller("local", is_operator=True)
+    made = call(imported(catalog, draft(turn_id, turn_id=turn_id), by=owner, name=turn_id, kind=SetKind.LIVE))
+    asked_for = {
+        "data_source_config": {"type": "logs", "metadata": {"set": made.set.id}},
+        "testing_criteria": [{"type": "footnote", "name": "cites its source", "metric": "citations"}],
+    }
+    answer = operator.post("/v1/evals", json=asked_for)
+    assert answer.status_code == 200, answer.text
+    release = call(catalog.releases.ensure_champion({"model": "smollm2"}))
+    run = call(catalog.evaluation_runs.create(set_id=made.set.id, release_id=release.id, caller=owner, eval_id=answer.json()["id"]))
+    (case,) = call(catalog.evaluation_sets.cases(made.set.id, caller=owner))
+    call(catalog.evaluation_runs.note_answer(run.id, case.id, turn_id=turn_id))
+    (item,) = operator.get(f"/v1/evals/{run.eval_id}/runs/{run.id}/output_items").json()["data"]
+    return item
 
 
 def test_what_the_asker_may_not_read_any_more_is_left_out(anna: httpx.Client, told: tuple[str, str, str]) -> None:

@@ -17,7 +17,7 @@ from evaluation.scores import Scorer
 from evaluation.sets import case_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, CaseScoreDraft, RunRecord, SetKind
-from footnote.core.types import Caller, StoredPassage
+from footnote.core.types import Caller, Message, StoredPassage
 from retrieval.embedder.port import Embedder
 from tests.core.catalog.counting import STATEMENTS, counted
 from tests.core.catalog.evaluation_story import asked, failure, imported, value
@@ -144,6 +144,29 @@ async def test_an_answer_from_what_its_reader_may_not_read_any_more_is_not_shown
     passage = StoredPassage(n=1, attachment_id=held.id, version_id=version_id, chunk_ids=(), start=0, end=22, score=1.0, similarity=0.9)
     body = await body_of(catalog, await run_over(catalog, {"ebb": 0.0}, passages=(passage,)))
     assert list((await texts_of(catalog, body, caller=ANN)).values()) == [Missing.FORBIDDEN]
+
+
+@pytest.mark.parametrize("kind", ["first question", "no passages", "follow-up"])
+async def test_who_runs_the_server_sees_no_answer_of_others_that_may_rest_on_more_than_its_passages(catalog: Catalog, kind: str) -> None:
+    held = await attach(catalog, await collection(catalog, BEN, "everyone"), await upload(catalog, BEN), BEN)
+    version_id = await build(catalog, *await claim(catalog), text="Tides follow the moon.")
+    passage = StoredPassage(n=1, attachment_id=held.id, version_id=version_id, chunk_ids=(), start=0, end=22, score=1.0, similarity=0.9)
+    dialogue = (Message(role="user", content="When is the settlement due?"),) if kind == "follow-up" else ()
+    turn_id = await asked(catalog, by=BEN, passages=() if kind == "no passages" else (passage,), history=dialogue)
+    operator = replace(ANN, is_operator=True)
+    live = await imported(catalog, replace(case("ebb"), turn_id=turn_id), by=operator)
+    release = await catalog.releases.ensure_champion({"model": "smollm2"})
+    asks = RunConfiguration(principals=tuple(sorted(ANN.principals)))
+    run = await catalog.evaluation_runs.create(set_id=live.set.id, release_id=release.id, caller=operator, configuration=asks.as_json())
+    (record,) = await catalog.evaluation_sets.cases(live.set.id, caller=operator)
+    await catalog.evaluation_runs.note_answer(run.id, record.id, turn_id=turn_id)
+    await catalog.evaluation_runs.note_scores(run.id, record.id, judge="labels", scores=[value("answer_found", 0.0)])
+    (found,) = (await texts_of(catalog, await body_of(catalog, run), caller=operator)).values()
+    if kind == "first question":
+        assert isinstance(found, CaseTexts)
+        assert [each.text for each in found.passages] == ["Tides follow the moon."]
+    else:
+        assert found is Missing.FORBIDDEN
 
 
 async def test_an_answer_that_its_reader_might_not_read_stays_hidden_when_its_document_is_replaced_or_detached(catalog: Catalog) -> None:
