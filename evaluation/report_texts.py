@@ -21,9 +21,13 @@ async def questions_of(catalog: Catalog, body: ReportBody, *, caller: Caller) ->
 
 
 async def texts_of(catalog: Catalog, body: ReportBody, *, caller: Caller) -> Texts:
-    """Return the texts that a page of this report shows, as far as the caller may read each of them now."""
+    """Return the texts that a page of this report shows, as far as the caller may read each of them now.
+
+    Of the worst cases they are with the answer; of all others, however many failed, the set alone is read.
+    """
     cases = {record.id: record for record in await _cases(catalog, body, caller)}
-    turn_ids = await _turn_ids(catalog, body, caller)
+    all_turn_ids = await _turn_ids(catalog, body, caller)
+    turn_ids = {case.case_id: all_turn_ids.get(case.case_id) for case in body.worst_cases}
     return {case_id: await _texts(catalog, cases.get(case_id), turn_ids.get(case_id), caller=caller) for case_id in body.text_ids()}
 
 

@@ -129,6 +129,19 @@ async def test_a_reader_sees_questions_drafts_claims_and_no_other_readers_text(c
     assert await questions_of(catalog, body, caller=BEN) == {}
 
 
+async def test_the_texts_of_a_page_cost_no_more_statements_where_more_cases_failed(catalog: Catalog) -> None:
+    costs: list[int] = []
+    for by, n_cases in ((ANN, 20), (BEN, 60)):
+        body = await body_of(catalog, await run_over(catalog, {f"tide {n}": 0.0 for n in range(n_cases)}, by=by))
+        with counted() as counts:
+            texts = await texts_of(catalog, body, caller=by)
+        costs.append(counts[STATEMENTS])
+        found = [each for each in texts.values() if isinstance(each, CaseTexts)]
+        assert {each.question for each in found} == {f"When is tide {n}?" for n in range(n_cases)}
+        assert sum(bool(each.draft) for each in found) == len(body.worst_cases) < n_cases
+    assert costs[0] == costs[1]
+
+
 async def test_what_may_be_read_of_the_set_alone_is_no_right_to_the_answers(catalog: Catalog) -> None:
     run = await run_over(catalog, {"ebb": 0.0})
     await imported(catalog, case("ebb"), principals=["owner:ben"])

@@ -22,6 +22,12 @@ from evaluation.report.rendering.texts import CaseTexts, Missing, Texts, seen
 _FOLDER = files("evaluation.report.rendering")
 _TEMPLATES = ("page.html.j2", "parts.html.j2", "report.html.j2", "comparison.html.j2")
 
+N_LISTED = 50
+"""Questions of one kind that a page lists of those that were declined; a set may have thousands of them."""
+
+N_GROUPS = 24
+"""Groups of failures on a page, the largest first: the terms of each are looked for in the questions of all cases."""
+
 _CONTENTS = (
     ("scores", "Scores"),
     ("moved", "What moved"),
@@ -67,6 +73,8 @@ def render(body: ReportBody, texts: Texts, *, base_url: str = "", questions: Map
             scores_measured_first=sorted(body.scores.items(), key=lambda item: item[1].mean is None),
             has_trend=any(len(series) > 1 for series in body.trend.values()),
             measured=[name for name, figure in body.scores.items() if figure.mean is not None],
+            n_listed=N_LISTED,
+            n_groups=N_GROUPS,
             n_failing=sum(len(members) for members in body.failure_groups),
             anchors={case.case_id: f"case-{place}" for place, case in enumerate(body.worst_cases, start=1)},
             terms_of=partial(terms_of, questions=known),

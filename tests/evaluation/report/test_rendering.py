@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.comparing import compare_runs
-from evaluation.report.body import ReportBody
+from evaluation.report.body import ReportBody, UnansweredQuestion
 from evaluation.report.building import Context, build
-from evaluation.report.rendering.page import content_security_policy, render, render_comparison
+from evaluation.report.rendering.page import N_GROUPS, N_LISTED, content_security_policy, render, render_comparison
 from evaluation.report.rendering.texts import CaseTexts, ClaimText, Missing, PassageText, seen
 from footnote.core.types import Verdict
 from tests.evaluation.report import example
@@ -132,6 +132,17 @@ def test_what_may_not_be_read_or_is_gone_says_so(bodies: tuple[ReportBody, Repor
     assert Missing.FORBIDDEN.value in page
     nothing = render(body, {})
     assert nothing.count(Missing.ERASED.value) >= len(body.worst_cases)
+
+
+def test_of_thousands_of_failing_cases_a_page_lists_some_and_counts_the_others() -> None:
+    body = build(facts(n_cases=3), run_of(simulated_cases(3)), questions={}, context=Context())
+    unanswered = tuple(UnansweredQuestion(f"unanswered-{n}", None, is_known=n % 2 == 0) for n in range(2 * N_LISTED + 14))
+    groups = tuple((f"left-{n}", f"right-{n}") for n in range(N_GROUPS + 3))
+    page = render(replace(body, unanswered=unanswered, failure_groups=groups), {})
+    assert not Outline(page).open
+    listed, grouped = page[page.index('id="unanswered"') : page.index('id="failures"')], page[page.index('id="failures"') :]
+    assert (listed.count("<li>"), listed.count("and 7 more")) == (2 * N_LISTED, 2)
+    assert (grouped.count("No common word"), grouped.count("and 3 more groups")) == (N_GROUPS, 1)
 
 
 def test_the_page_tells_the_bodys_figures(bodies: tuple[ReportBody, ReportBody], page: str) -> None:
