@@ -7,11 +7,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from evaluation.comparing import compare_runs
-from evaluation.report.body import ReportBody, UnansweredQuestion
+from evaluation.report.body import Action, ReportBody, UnansweredQuestion
 from evaluation.report.building import Context, build
 from evaluation.report.rendering.page import N_GROUPS, N_LISTED, content_security_policy, render, render_comparison
 from evaluation.report.rendering.texts import CaseTexts, ClaimText, Missing, PassageText, seen
@@ -143,6 +144,12 @@ def test_of_thousands_of_failing_cases_a_page_lists_some_and_counts_the_others()
     listed, grouped = page[page.index('id="unanswered"') : page.index('id="failures"')], page[page.index('id="failures"') :]
     assert (listed.count("<li>"), listed.count("and 7 more")) == (2 * N_LISTED, 2)
     assert (grouped.count("No common word"), grouped.count("and 3 more groups")) == (N_GROUPS, 1)
+
+
+def test_each_recommendation_that_asks_for_something_has_a_colour_of_its_own(page: str) -> None:
+    selectors = re.findall(r"^(\.verdict\.\w+.*?) \{", page, re.MULTILINE)
+    coloured = {action for selector in selectors for action in re.findall(r"\.verdict\.(\w+)", selector)}
+    assert coloured == set(get_args(Action)) - {"nothing"}
 
 
 def test_the_page_tells_the_bodys_figures(bodies: tuple[ReportBody, ReportBody], page: str) -> None:
