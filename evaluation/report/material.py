@@ -8,6 +8,9 @@ from evaluation.summary import ScoreRow, judge_rank
 
 _LOOKED_FOR = frozenset(STRATA) - {"random"}
 
+_NEARLY = 0.9
+"""A judge that compares nine in ten of the cases that another compares is not worse for the tenth."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
@@ -63,16 +66,24 @@ Judges = Mapping[tuple[str, str], str]
 def judges_of(now: Sequence[CaseResult], before: Sequence[CaseResult] | None = None) -> Judges:
     """Return of each metric and target one judge for all cases, of this run and the one before.
 
-    It is one that gave values to both runs, where there is one, and of several the one that reports put first.
+    It is one that gave values to both runs, where there is one, and to nearly as many cases in both as any other: one that was away for
+    most of a run can compare little of it. Of several it is the one that reports put first.
     """
-    here, there = _judges_with_values(now), _judges_with_values(before or ())
-    return {key: min(judges & there.get(key, set()) or judges, key=judge_rank) for key, judges in here.items()}
+    here, there = _cases_by_judge(now), _cases_by_judge(before or ())
+    return {key: _first_of(judges, there.get(key, {})) for key, judges in here.items()}
 
 
-def _judges_with_values(results: Sequence[CaseResult]) -> dict[tuple[str, str], set[str]]:
-    found: dict[tuple[str, str], set[str]] = {}
+def _first_of(here: Mapping[str, set[str]], there: Mapping[str, set[str]]) -> str:
+    n_pairs = {judge: len(case_ids & there[judge]) for judge, case_ids in here.items() if judge in there}
+    most = max(n_pairs.values(), default=0)
+    return min((judge for judge, n in n_pairs.items() if n >= _NEARLY * most), key=judge_rank, default=None) or min(here, key=judge_rank)
+
+
+def _cases_by_judge(results: Sequence[CaseResult]) -> dict[tuple[str, str], dict[str, set[str]]]:
+    """Return by metric and target, and then by judge, the cases that it gave a value to."""
+    found: dict[tuple[str, str], dict[str, set[str]]] = {}
     for result in results:
         for score in result.scores:
             if score.value is not None:
-                found.setdefault((score.metric, score.target), set()).add(score.judge)
+                found.setdefault((score.metric, score.target), {}).setdefault(score.judge, set()).add(result.case_id)
     return found
