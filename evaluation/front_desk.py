@@ -1,7 +1,6 @@
 """What the API asks of evaluation: ``serving.evaluating.Evaluating``. What takes time to load is loaded when it is first asked for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -54,10 +53,10 @@ class FrontDesk:
                 hint="Tombstones are not asked: their text was erased.",
                 param="set" if wanted.part is None else "part",
             )
-        kept = {**replace(configuration, n_cases=len(cases)).as_json(), "request": dict(wanted.request or {})}
+        kept = {**configuration.begun_with(cases).as_json(), "request": dict(wanted.request or {})}
 
         def is_the_same(other: Mapping[str, Any]) -> bool:
-            return resume and replace(RunConfiguration.from_json(other), n_cases=None) == configuration
+            return resume and RunConfiguration.from_json(other).asks_as(configuration)
 
         run, is_resumed = await self._catalog.evaluation_runs.begin(
             set_id=wanted.set_id,

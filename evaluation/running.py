@@ -64,6 +64,8 @@ class RunConfiguration:
         limit: cases at most, the first ones; None for all.
         scheduled_for: the moment of the schedule that it was begun for, as ISO 8601; None where somebody asked for it.
         n_cases: how many cases were chosen when it was begun; what was erased since is not asked.
+        up_to: the place in the set of the last case that was chosen when it was begun with a limit: no later one is asked in the place of
+            what was erased since.
     """
 
     principals: tuple[str, ...]
@@ -72,6 +74,7 @@ class RunConfiguration:
     limit: int | None = None
     scheduled_for: str | None = None
     n_cases: int | None = None
+    up_to: int | None = None
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -84,6 +87,7 @@ class RunConfiguration:
             limit=fields.get("limit"),
             scheduled_for=fields.get("scheduled_for"),
             n_cases=fields.get("n_cases"),
+            up_to=fields.get("up_to"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -95,12 +99,25 @@ class RunConfiguration:
             "limit": self.limit,
             "scheduled_for": self.scheduled_for,
             "n_cases": self.n_cases,
+            "up_to": self.up_to,
         }
 
     def chosen(self, cases: Sequence[CaseRecord]) -> list[CaseRecord]:
-        """Return the cases that the run is about, in their order. Tombstones are not asked, and do not count towards the limit."""
+        """Return the cases that the run is about, in their order. Tombstones are not asked, and do not count towards the limit.
+
+        Args:
+            cases: all cases of the set, in their order.
+        """
         wanted = [case for case in cases if not case.tombstone and (self.part is None or case.labels.get("part") == self.part)]
-        return wanted[: self.limit]
+        return wanted[: self.limit] if self.up_to is None else [case for case in wanted if case.ordinal <= self.up_to]
+
+    def begun_with(self, chosen: Sequence[CaseRecord]) -> Self:
+        """Return what is kept of it with a run that begins with these cases."""
+        return replace(self, n_cases=len(chosen), up_to=None if self.limit is None else chosen[-1].ordinal)
+
+    def asks_as(self, other: Self) -> bool:
+        """Whether a run that was begun with this asks for the same as another, whatever the set held when either was begun."""
+        return replace(self, n_cases=None, up_to=None) == replace(other, n_cases=None, up_to=None)
 
 
 def caller_of(run: RunRecord) -> Caller:

@@ -10,6 +10,7 @@ import pytest
 
 from evaluation.answered import Answered
 from evaluation.cases import Case
+from evaluation.front_desk import FrontDesk
 from evaluation.running import ANSWER_GONE, FAILURES_IN_A_ROW, RELEASE_CHANGED, TRIES, RunConfiguration, RunFailed, Runner
 from evaluation.scores import Score
 from footnote.core.catalog.catalog import Catalog
@@ -21,6 +22,7 @@ from footnote.core.catalog.releases import release_id_of
 from footnote.core.errors import Conflict, FootnoteError, IndexUnavailable, ModelUnavailable, Overloaded
 from retrieval.search import SearchResult
 from serving.answer import AnswerEvent, AnswerFinished, Question
+from serving.evaluating import WantedRun
 from tests.core.catalog.evaluation_story import asked, imported
 from tests.core.catalog.story import ANN, attach, caller, collection, erase, upload
 
@@ -348,6 +350,23 @@ async def test_part_and_limit_choose_cases_without_tombstones(catalog: Catalog):
     run_id, answers = await begun(catalog, *cases, part="test", limit=2), Scripted(catalog)
     await runner(catalog, answers, Length()).run(run_id)
     assert sorted(answers.asked) == ["When is b?", "When is c?"]
+
+
+@pytest.mark.parametrize("part", [None, "test"])
+async def test_a_run_of_some_cases_asks_no_other_in_the_place_of_one_that_was_erased_meanwhile(catalog: Catalog, part: str | None):
+    file = await upload(catalog, filename="flood.txt")
+    await attach(catalog, await collection(catalog), file)
+    flood = replace(case("flood", part="test"), documents=("flood.txt",))
+    cases = [case("spring", part="tune"), case("ebb", part="test"), flood, case("slack", part="test"), case("neap", part="test")]
+    made, release = await imported(catalog, *cases), await catalog.releases.ensure_champion({"model": "smollm2"})
+    desk = FrontDesk(catalog=catalog, release_id=release.id, wake=lambda: None)
+    wanted = WantedRun(set_id=made.set.id, part=part, limit=3 if part is None else 2)
+    begun = await desk.begin(wanted, caller=ANN, resume=True)
+    await erase(catalog, file)
+    again, answers = await desk.begin(wanted, caller=ANN, resume=True), Scripted(catalog)
+    assert (again.run.id, again.is_resumed) == (begun.run.id, True)
+    await runner(catalog, answers, Length()).run(begun.run.id)
+    assert set(answers.asked) == ({"When is spring?", "When is ebb?"} if part is None else {"When is ebb?"})
 
 
 async def test_half_a_run_is_not_answered_by_another_release(catalog: Catalog):
