@@ -19,7 +19,7 @@ from footnote.core.catalog.evaluation_records import CaseDraft, CaseRecord, Dele
 from footnote.core.catalog.moment import now
 from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.catalog.readers import readable_by
-from footnote.core.catalog.storable_text import storable
+from footnote.core.catalog.storable_text import storable, storable_json
 from footnote.core.errors import InvalidInput, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Caller
@@ -57,6 +57,7 @@ class EvaluationSets:
         """
         require_name(name)
         _require_cases(cases)
+        cases = [replace(case, labels=storable_json(case.labels)) for case in cases]
         async with self._database.write() as session:
             drafts = await _with_gone_attachments(session, await _with_erased_turns(session, cases, caller), caller)
             attachments = await _attachments_named(session, {name for draft in drafts for name in draft.documents}, caller)

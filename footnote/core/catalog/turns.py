@@ -11,6 +11,7 @@ from footnote.core.catalog import schema
 from footnote.core.catalog.database import Database
 from footnote.core.catalog.quotations import dialogue_of, hash_of_answer, without_text
 from footnote.core.catalog.repeated_answers import hashes_of, short_answer_hash
+from footnote.core.catalog.storable_text import storable
 from footnote.core.errors import NotFound
 from footnote.core.offload import offload
 from footnote.core.types import Caller, Citation, Claim, DraftClaim, Message, StoredPassage, TokenUsage, Turn, Verdict
@@ -113,7 +114,7 @@ async def _asks_an_erased_case(session: AsyncSession, turn: Turn) -> bool:
     of_set = case.set_id == select(run.set_id).where(run.id == turn.run_id).scalar_subquery()
     if await session.scalar(select(case.id).where(of_set, case.tombstone.is_(True)).limit(1)) is None:
         return False
-    same = case.labels["question"].as_string() == turn.question
+    same = case.labels["question"].as_string() == storable(turn.question)
     return await session.scalar(select(case.id).where(of_set, case.tombstone.is_(False), same).limit(1)) is None
 
 

@@ -303,6 +303,20 @@ async def test_what_repeats_the_answer_to_a_case_is_looked_for_before_the_exclus
     assert all([(await turn_of(catalog, turn_id)).erased_at is not None for turn_id in repeating])
 
 
+async def test_an_answer_keeps_its_text_where_another_case_was_erased_however_its_question_is_written(catalog: Catalog):
+    file, _ = await ingested(catalog)
+    about = CaseDraft(key="about", labels={"question": "Where does the kestrel nest?"}, documents=("birds.txt",))
+    run = await run_of(
+        catalog, about, CaseDraft(key="other", labels={"question": "Who keeps\x00the ledger?", "gold": [{"quote": "\ud800"}]})
+    )
+    await erase(catalog, file)
+    asked = [case.labels["question"] for case in await catalog.evaluation_sets.cases(run.set_id, caller=ANN) if not case.tombstone]
+    assert asked == ["Who keeps\ufffdthe ledger?"]
+    for question in (*asked, "Who keeps\x00the ledger?"):
+        stays = await tell(catalog, [], question=question, shown="Nobody knows.", run_id=run.id)
+        assert (await turn_of(catalog, stays)).erased_at is None
+
+
 @pytest.mark.parametrize("same_question", [False, True])
 async def test_an_answer_to_a_case_that_is_erased_while_it_is_asked_is_kept_without_text(catalog: Catalog, same_question: bool):
     file, _ = await ingested(catalog)
