@@ -5,6 +5,7 @@ be lent to it.
 """
 
 import os
+import re
 import socket
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -33,6 +34,9 @@ LIVE, LIVE_BESIDE_A_WRITTEN_ONE = "live", "live-turns"
 LEASE = "nightly"
 LEASE_S = 600.0
 WRITTEN = (SetKind.GOLDEN, SetKind.GENERATED)
+
+_ID_OF_AN_EVAL = re.compile("eval_[0-9a-f]{32}")
+"""The name of a set of cases that runs of an eval have brought: nobody has asked to have these run each night, for ever."""
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +141,7 @@ class Nightly:
 
     async def _chosen(self, newest: Sequence[EvaluationSetRecord]) -> Sequence[EvaluationSetRecord]:
         if self._names is None:
-            return [of_set for of_set in newest if of_set.kind in WRITTEN]
+            return [of_set for of_set in newest if of_set.kind in WRITTEN and not _ID_OF_AN_EVAL.fullmatch(of_set.name)]
         chosen: dict[str, EvaluationSetRecord] = {}
         for name, number in self._names:
             named = [of_set for of_set in newest if of_set.name == name]

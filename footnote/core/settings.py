@@ -429,7 +429,8 @@ class EvaluationSettings(Section):
     sets: tuple[str, ...] | None = Field(
         default=None,
         description="Sets that are run then: `name` for the newest version, or `name@number`. By default all that were written or "
-        "generated, of every owner. What people asked since the last time is run beside them, see `live_sample`.",
+        "generated, of every owner, but none of cases that runs of `/v1/evals` brought. What people asked "
+        "since the last time is run beside them, see `live_sample`.",
     )
     live_sample: LiveSampleSettings = LiveSampleSettings()
     alert_support: Share = Field(

@@ -11,6 +11,7 @@ from evaluation.running import RunConfiguration, caller_of
 from footnote.core.catalog.catalog import Catalog
 from footnote.core.catalog.evaluation_records import CaseDraft, SetKind
 from footnote.core.errors import CatalogUnavailable, InvalidSettings
+from footnote.core.ids import new_id
 from footnote.core.settings import EvaluationSettings, LiveSampleSettings
 from tests.core.catalog.evaluation_story import asked, imported
 from tests.core.catalog.story import ANN, BEN
@@ -166,6 +167,18 @@ async def test_sets_can_be_named_with_their_version(catalog: Catalog):
     clock.at = NIGHT
     await night.begin_due()
     assert sorted(await runs(catalog)) == [("ann", "moons@1"), ("ann", "tides@1")]
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+async def test_cases_that_a_run_of_an_eval_has_brought_are_run_at_night_where_somebody_names_them(catalog: Catalog, is_named: bool):
+    clock, eval_id = Clock(), new_id("eval")
+    night = await nightly(catalog, clock, sets=(eval_id,) if is_named else None, live_sample=NO_LIVE)
+    await imported(catalog, case("a"), name=eval_id)
+    await imported(catalog, case("a"), name="eval_ebb")
+    await night.begin_due()
+    clock.at = NIGHT
+    await night.begin_due()
+    assert await runs(catalog) == [("ann", f"{eval_id}@1" if is_named else "eval_ebb@1")]
 
 
 async def test_with_nothing_to_evaluate_there_is_no_run(catalog: Catalog):
