@@ -171,6 +171,9 @@ class ApiClient:
     def sets(self, name: str | None = None) -> Iterator[EvaluationSet]:
         return self._all("evaluation_sets", EvaluationSet, query={} if name is None else {"name": name})
 
+    def evaluation_set(self, set_id: str) -> EvaluationSet:
+        return EvaluationSet.model_validate(self._call("GET", f"evaluation_sets/{quote(set_id, safe='')}"))
+
     def cases(self, set_id: str) -> Iterator[dict[str, Any]]:
         """Yield the cases of a set as they were imported, each with its ``case_id`` at the server."""
         parameters: dict[str, str | int] = {"limit": CASES_PER_PAGE}

@@ -162,7 +162,7 @@ def delete(
 ) -> None:
     """Delete runs with their answers, scores, reports and the turns that they asked. Their sets stay.
 
-    A run that is under way is refused: cancel it first.
+    A run that is under way is kept: cancel it first. The others are deleted all the same; exit status 1 says that one was kept.
 
     For example:
 
@@ -178,6 +178,8 @@ def delete(
     with connect_to(ServerChoice(data_dir, url, key)) as client:
         document = delete_runs(client, run_ids)
     print_json(document) if as_json else show_deleted_runs(document)
+    if document.kept:
+        raise typer.Exit(FAILED)
 
 
 @evaluate_app.command("judge")

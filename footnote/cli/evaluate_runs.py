@@ -9,7 +9,8 @@ from rich.table import Table
 
 from footnote.cli.api_client import ApiClient
 from footnote.cli.api_objects import EvaluationRun
-from footnote.cli.deleting import DeletedRunsDocument
+from footnote.cli.deleting import DeletedRunsDocument, KeptRun, set_label
+from footnote.cli.failure import CommandFailed
 from footnote.cli.json_documents import JsonDocument
 from footnote.cli.terminal import output, printable
 
@@ -47,17 +48,20 @@ def cancel_run(client: ApiClient, run_id: str) -> RunDocument:
     Raises:
         CommandFailed: there is no such run, or it has ended.
     """
-    run = client.cancel_run(run_id)
-    return _document(run, {each.id: f"{each.name}@{each.number}" for each in client.sets()})
+    set_id = client.run(run_id).set_id
+    label = set_label(client, set_id)  # before anything is done: what fails afterwards would look as if it had not been
+    return _document(client.cancel_run(run_id), {} if label is None else {set_id: label})
 
 
 def delete_runs(client: ApiClient, run_ids: Sequence[str]) -> DeletedRunsDocument:
-    """Delete runs one after the other.
-
-    Raises:
-        CommandFailed: there is no such run, or it is under way; those before it are gone.
-    """
-    return DeletedRunsDocument(deleted=[client.delete_run(run_id) for run_id in dict.fromkeys(run_ids)])
+    """Delete runs one after the other, and say of each that could not be deleted why: what is gone cannot be told again."""
+    document = DeletedRunsDocument(deleted=[], kept=[])
+    for run_id in dict.fromkeys(run_ids):
+        try:
+            document.deleted.append(client.delete_run(run_id))
+        except CommandFailed as failure:
+            document.kept.append(KeptRun(id=run_id, reason=f"{failure.message} {failure.hint or ''}".strip()))
+    return document
 
 
 def show_runs(document: RunsDocument) -> None:

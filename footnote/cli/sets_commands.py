@@ -163,12 +163,12 @@ def delete(
         footnote sets delete handbook --yes
     """
     from footnote.cli.connection import connect_to
-    from footnote.cli.deleting import agreed, show_deleted_set
+    from footnote.cli.deleting import agreed, set_question, show_deleted_set
     from footnote.cli.sets import delete_set
-    from footnote.cli.terminal import print_json, printable
+    from footnote.cli.terminal import print_json
 
-    if not yes and not agreed(f"Delete {printable(name)}{'' if '@' in name else ', all versions,'} with all runs over it?"):
-        raise typer.Exit(FAILED)
     with connect_to(ServerChoice(data_dir, url, key)) as client:
+        if not yes and not agreed(set_question(client, name)):
+            raise typer.Exit(FAILED)
         document = delete_set(client, name)
     print_json(document) if as_json else show_deleted_set(document)

@@ -8,6 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from evaluation.cases import read_set
+from footnote.cli.api_client import ApiClient
+from footnote.cli.deleting import set_question
 from footnote.cli.failure import WRONG_USAGE, CommandFailed
 from footnote.cli.main import app
 from footnote.core.errors import InvalidInput
@@ -114,3 +116,15 @@ def test_a_set_is_deleted_when_somebody_says_so(served: Served, tmp_path: Path) 
     assert as_json(served, "list", "--name", "cli doomed/1")["sets"] == []
     with pytest.raises(CommandFailed, match="no evaluation set"):
         run(served, "delete", "cli doomed/1", "--yes")
+
+
+def test_what_is_to_be_deleted_is_asked_for_by_its_name(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text('{"id": "a", "question": "How cold?"}', encoding="utf-8")
+    made = as_json(served, "import", path, "--name", "cli-asked/1")["set"]
+    with ApiClient(served.url, token=None) as client:
+        asked = {wanted: set_question(client, wanted) for wanted in (made["id"], "cli-asked/1@1", "cli-asked/1")}
+    ending = "with all runs over it, whoever began them?"
+    assert asked[made["id"]] == f"Delete cli-asked/1@1 ({made['id']}) {ending}"
+    assert asked["cli-asked/1@1"] == f"Delete cli-asked/1@1 {ending}"
+    assert asked["cli-asked/1"] == f"Delete cli-asked/1, all versions, {ending}"

@@ -8,7 +8,7 @@ import pytest
 
 from footnote.cli.api_client import ApiClient
 from footnote.cli.evaluate_run import Wanted, evaluate, parse_limits, set_id_of, show_evaluation, write_cases
-from footnote.cli.evaluate_runs import delete_runs, list_runs
+from footnote.cli.evaluate_runs import cancel_run, delete_runs, list_runs
 from footnote.cli.failure import FAILED, WRONG_USAGE, CommandFailed
 from footnote.cli.main import main
 from footnote.cli.report import compare, report, report_id, show_comparison, show_report, write_page
@@ -116,15 +116,20 @@ def test_runs_are_listed_cancelled_and_deleted(
     going = client.begin_run({"set_id": set_id, "resume": False})
     client.cancel_run(going.id)  # before it ends by itself; the command says the same again
     assert f"The run {going.id} is cancelled" in command("cancel", going.id)
+    assert cancel_run(client, going.id).set == "tides@1"
+    with pytest.raises(CommandFailed, match="There is no run run_none"):
+        cancel_run(client, "run_none")
     listed = {run.id: run for run in list_runs(client, set_name="tides").runs}
     assert (listed[ended.run_id].status, listed[ended.run_id].report_id) == ("completed", ended.report_id)
     assert (listed[going.id].set, listed[going.id].status) == ("tides@1", "cancelled")
     assert list_runs(client, set_name="rivers").runs == []
     assert ended.report_id in command("list")
     command("delete", ended.run_id, status=WRONG_USAGE)  # nobody can be asked
-    (gone,) = delete_runs(client, [ended.run_id, ended.run_id]).deleted
+    deleted = delete_runs(client, [ended.run_id, "run_none", ended.run_id])
+    (gone,), (kept,) = deleted.deleted, deleted.kept
     assert (gone.id, gone.answers, gone.reports, gone.turns) == (ended.run_id, 1, 1, 1)
-    assert f"{going.id} is deleted" in command("delete", going.id, "--yes")
+    assert (kept.id, kept.reason) == ("run_none", "There is no run run_none.")
+    assert f"{going.id} is deleted" in command("delete", "run_none", going.id, "--yes", status=FAILED)
     assert not {ended.run_id, going.id} & {run.id for run in client.runs()}
     command("delete", going.id, "--yes", status=FAILED)
 
