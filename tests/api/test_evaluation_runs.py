@@ -215,16 +215,14 @@ def test_a_run_is_deleted_with_its_report_and_its_turns_by_its_owner_alone(ann: 
 def test_a_set_is_deleted_with_its_runs_once_none_is_under_way(ann: httpx.Client) -> None:
     set_id = imported(ann, name="doomed")
     ended = finished(ann, begun(ann, set_id, part="test", limit=1)["id"])
-    held = ann.post("/v1/evaluation_sets", json={"name": "doomed", "cases": CASES[:1]}).json()["id"]
+    held = imported(ann, name="doomed", cases=[{**CASES[0], "id": f"moon {n}"} for n in range(500)])  # not asked within one request
     going = begun(ann, held)
-    answer = ann.delete("/v1/evaluation_sets/doomed")
-    if answer.status_code == 409:  # it was faster than the run
-        assert going["id"] in answer.json()["error"]["message"]
-        assert ann.get(f"/v1/evaluation_runs/{ended['id']}").json() == ended
-        ann.post(f"/v1/evaluation_runs/{going['id']}/cancel")
-        answer = ann.delete("/v1/evaluation_sets/doomed")
-    gone = answer.json()
-    assert (gone["sets"], gone["cases"], gone["runs"]) == (2, 6, 2)
+    refused = ann.delete("/v1/evaluation_sets/doomed")
+    assert (refused.status_code, going["id"] in refused.json()["error"]["message"]) == (409, True)
+    assert ann.get(f"/v1/evaluation_runs/{ended['id']}").json() == ended
+    ann.post(f"/v1/evaluation_runs/{going['id']}/cancel")
+    gone = ann.delete("/v1/evaluation_sets/doomed").json()
+    assert (gone["sets"], gone["cases"], gone["runs"]) == (2, 505, 2)
     for run in (ended, going):
         assert ann.get(f"/v1/evaluation_runs/{run['id']}").status_code == 404
         assert ann.delete(f"/v1/evaluation_runs/{run['id']}").status_code == 404
