@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
 
@@ -16,6 +16,8 @@ from footnote.core.catalog.paging import Page, Paging, page_of
 from footnote.core.errors import Conflict, NotFound
 from footnote.core.ids import new_id
 from footnote.core.types import Caller
+
+Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 
 
 class Reports:
@@ -122,7 +124,7 @@ class Reports:
             return tuple([_report(each) for each in rows])
 
 
-def _of_sets(query: Select[Any]) -> Select[Any]:
+def _of_sets(query: Query) -> Query:
     return query.join(schema.EvaluationRun, schema.EvaluationRun.id == schema.Report.run_id).join(
         schema.EvaluationSet, schema.EvaluationSet.id == schema.EvaluationRun.set_id
     )
