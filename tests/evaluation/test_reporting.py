@@ -95,7 +95,7 @@ async def test_a_report_of_many_cases_costs_no_more_statements_than_one_of_few(c
     costs: list[int] = []
     for by, n_cases in ((ANN, 2), (BEN, 30)):
         run = await run_over(catalog, {f"tide {n}": 1.0 for n in range(n_cases)}, by=by)
-        with counted() as counts:
+        with counted(catalog) as counts:
             assert (await body_of(catalog, run)).run.n_cases == n_cases
         costs.append(counts[STATEMENTS])
     assert costs[0] == costs[1]
@@ -133,7 +133,7 @@ async def test_the_texts_of_a_page_cost_no_more_statements_where_more_cases_fail
     costs: list[int] = []
     for by, n_cases in ((ANN, 20), (BEN, 60)):
         body = await body_of(catalog, await run_over(catalog, {f"tide {n}": 0.0 for n in range(n_cases)}, by=by))
-        with counted() as counts:
+        with counted(catalog) as counts:
             texts = await texts_of(catalog, body, caller=by)
         costs.append(counts[STATEMENTS])
         found = [each for each in texts.values() if isinstance(each, CaseTexts)]

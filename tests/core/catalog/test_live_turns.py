@@ -124,7 +124,7 @@ async def test_a_passage_that_is_gone_leaves_the_others(catalog: Catalog):
 async def test_many_passages_are_read_by_few_statements(catalog: Catalog):
     _, passage = await quoted(catalog)
     many = [replace(passage, n=n, start=n % 7, end=n % 7 + 5) for n in range(1, 231)]
-    with counted() as counts:
+    with counted(catalog) as counts:
         found = await catalog.passages.of(many, caller=ANN)
     text = "Tides follow the moon. High tide is at six."
     assert [(each.n, each.text) for each in found] == [(each.n, text[each.start : each.end]) for each in many]
@@ -138,7 +138,7 @@ async def test_what_may_be_read_of_many_turns_is_told_without_their_text(catalog
     for caller_ in (ANN, BEN, replace(ANN, principals=frozenset())):
         told = await catalog.passages.readable([passage, *others], caller=caller_)
         assert {each.n for each in told} == {each.n for each in await catalog.passages.of([passage, *others], caller=caller_)}
-    with counted() as counts:
+    with counted(catalog) as counts:
         assert await catalog.passages.readable([passage, *others] * 50, caller=ANN) == {passage}
     assert counts == {STATEMENTS: 2}
 
@@ -154,7 +154,7 @@ async def test_a_page_of_turns_is_read_as_each_by_itself_and_by_few_statements(c
         (catalog.live_turns, ANN, anns),
         (catalog.live_turns, OPERATOR, [*anns, bens]),
     ):
-        with counted() as counts:
+        with counted(catalog) as counts:
             found = await shelf.some(wanted, caller=by)
         assert found == {name: await shelf.get(name, caller=by) for name in names}
         assert counts[STATEMENTS] == 2

@@ -123,7 +123,7 @@ async def test_a_page_of_runs_is_read_by_as_many_statements_as_one_and_without_t
     runs = [await scored_run(catalog, 6, seed=seed) for seed in range(4)]
     costs: list[int] = []
     for n in (1, 4):
-        with counted() as counts:
+        with counted(catalog) as counts:
             await catalog.run_results.tallies([run.id for run in runs[:n]], marks=MARKS, caller=ANN)
         assert set(counts) == {STATEMENTS}, "no row of an answer, a score or a case is read"
         costs.append(counts[STATEMENTS])
@@ -141,7 +141,7 @@ async def test_pages_of_answers_are_the_answers_in_order(catalog: Catalog, outco
     after: str | None = None
     while True:
         paging = Paging(limit=3, order=order, after=after)
-        with counted() as counts:
+        with counted(catalog) as counts:
             page = await catalog.run_results.answers_page(run.id, paging=paging, caller=ANN, marks=MARKS, outcome=outcome)
         assert (counts["run_answers"] <= 4, counts["case_scores"], counts["evaluation_cases"]) == (True, 0, 0)
         found += page.items
@@ -187,7 +187,7 @@ async def test_pages_of_cases_and_chosen_cases_are_the_cases_of_the_set(catalog:
     first = await sets.cases_page(run.set_id, caller=ANN, limit=4)
     assert (first.items, first.has_more) == (cases[:4], True)
     assert await sets.cases_page(run.set_id, caller=ANN, limit=4, after="case_none") == first
-    with counted() as counts:
+    with counted(catalog) as counts:
         rest = await sets.cases_page(run.set_id, caller=ANN, limit=3, after=cases[3].id)
         assert await sets.cases(run.set_id, caller=ANN, of=[cases[5].id, cases[2].id, "case_none"]) == (cases[2], cases[5])
     assert (rest.items, rest.has_more, counts["evaluation_cases"]) == (cases[4:], False, 5)
