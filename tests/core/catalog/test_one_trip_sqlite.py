@@ -1,6 +1,7 @@
 """SQLite in one trip for each statement: the same rows as by the driver's own cursors, also where a result is read bit by bit."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -19,18 +20,20 @@ NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE 
 
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The trips of this thread; a server of other tests may be at work in its own."""
     counted: Counter[str] = Counter()
+    here = threading.get_ident()
     run = OneTripConnection.run
 
     async def count(self: OneTripConnection, function: Callable[..., Any]) -> Any:
-        counted["trips"] += 1
+        counted["trips"] += threading.get_ident() == here
         return await run(self, function)
 
     ends = {name: getattr(Connection, name) for name in ("commit", "rollback")}
 
     def counting(name: str) -> Callable[[OneTripConnection], Any]:
         async def end(self: OneTripConnection) -> None:
-            counted["ends"] += 1
+            counted["ends"] += threading.get_ident() == here
             await ends[name](self)
 
         return end
